@@ -1,0 +1,50 @@
+"""The nouns: what the steps hand to each other."""
+
+from napari_slagseg.data.errors import CancelledError, SlagsegError
+from napari_slagseg.data.mineral_map import MineralMap
+from napari_slagseg.data.particle_table import (
+    PARTICLE_COLUMNS,
+    SECTION_COLUMNS,
+    ColumnDefinition,
+    ParticleTable,
+)
+from napari_slagseg.data.phases import BACKGROUND, UNKNOWN, Phase, PhaseTable, phase_table_of
+from napari_slagseg.data.placement import Cutout, CutoutState, PlacedMap, PlacementSurface
+from napari_slagseg.data.running import (
+    CancelToken,
+    Progress,
+    ProgressEvent,
+    no_progress,
+    stop_if_cancelled,
+)
+from napari_slagseg.data.sparse_truth import GroundTruth
+from napari_slagseg.data.volume import Volume, VoxelSize, checked_voxel_size, require_cubic
+
+__all__ = [
+    "BACKGROUND",
+    "PARTICLE_COLUMNS",
+    "SECTION_COLUMNS",
+    "UNKNOWN",
+    "CancelToken",
+    "CancelledError",
+    "ColumnDefinition",
+    "Cutout",
+    "CutoutState",
+    "GroundTruth",
+    "MineralMap",
+    "ParticleTable",
+    "Phase",
+    "PhaseTable",
+    "PlacedMap",
+    "PlacementSurface",
+    "Progress",
+    "ProgressEvent",
+    "SlagsegError",
+    "Volume",
+    "VoxelSize",
+    "checked_voxel_size",
+    "no_progress",
+    "phase_table_of",
+    "require_cubic",
+    "stop_if_cancelled",
+]

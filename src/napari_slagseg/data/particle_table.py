@@ -1,0 +1,108 @@
+"""The particle table: one row a particle, every column defined."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from napari_slagseg.data.phases import PhaseTable
+from napari_slagseg.data.volume import VoxelSize
+
+PARTICLE_COLUMNS: tuple[str, ...] = (
+    "label",
+    "touches_border",
+    "n_voxels",
+    "volume_um3",
+    "equivalent_diameter_um",
+    "surface_area_um2",
+    "sphericity",
+    "axis_major_um",
+    "axis_intermediate_um",
+    "axis_minor_um",
+    "elongation",
+    "flatness",
+    "volume_liberation",
+    "surface_liberation",
+    "intergrowth_boundary_um2",
+    "amstutz_giger_index",
+    "normalized_intergrowth_boundary",
+    "centroid_z_um",
+    "centroid_y_um",
+    "centroid_x_um",
+)
+"""First columns of a 3D particle table, in this order; ``fraction_<phase>`` follow."""
+
+SECTION_COLUMNS: tuple[str, ...] = (
+    "section",
+    "label",
+    "touches_border",
+    "n_pixels",
+    "area_um2",
+    "equivalent_diameter_um",
+    "perimeter_um",
+    "circularity",
+    "axis_major_um",
+    "axis_minor_um",
+    "elongation",
+    "volume_liberation",
+    "surface_liberation",
+    "intergrowth_boundary_um",
+    "amstutz_giger_index",
+    "normalized_intergrowth_boundary",
+    "centroid_row_um",
+    "centroid_column_um",
+)
+"""First columns of a table of 2D particle sections; ``fraction_<phase>`` follow.
+
+`section` is the index of the slice (or of the map) the particle section lies in.
+`volume_liberation` is the area share of the target, named as in 3D so that the
+same curves can be drawn from both.
+"""
+
+
+@dataclass(frozen=True)
+class ColumnDefinition:
+    """Unit, meaning and source of one column."""
+
+    unit: str
+    meaning: str
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class ParticleTable:
+    """Descriptors of particles (3D) or of particle sections (2D).
+
+    Attributes
+    ----------
+    frame : DataFrame
+        One row a particle; columns as in `PARTICLE_COLUMNS` or `SECTION_COLUMNS`,
+        then one ``fraction_<phase>`` a phase, background left out.
+    definitions : mapping of column name to ColumnDefinition
+        Every column of `frame`.
+    voxel_size_um : (z, y, x)
+        For sections: (1.0, row, column) pixel sizes.
+    table : PhaseTable
+        With the target phase set.
+    dimension : int
+        3 or 2.
+    """
+
+    frame: pd.DataFrame
+    definitions: Mapping[str, ColumnDefinition]
+    voxel_size_um: VoxelSize
+    table: PhaseTable
+    dimension: int = 3
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def inside(self) -> pd.DataFrame:
+        """Rows of particles that do not touch the border of the volume."""
+        return self.frame[~self.frame["touches_border"]]
+
+
+__all__ = ["PARTICLE_COLUMNS", "SECTION_COLUMNS", "ColumnDefinition", "ParticleTable"]

@@ -1,0 +1,209 @@
+"""A placed map: where every pixel of a mineral map lies in the CT."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import RectBivariateSpline
+
+from napari_slagseg.data.errors import SlagsegError
+from napari_slagseg.data.volume import VoxelSize
+
+CutoutState = Literal["accepted", "rejected", "locked"]
+
+
+@dataclass(frozen=True)
+class PlacementSurface:
+    """The smooth surface of a polished cut, as CT coordinates on a lattice of map pixels.
+
+    Between the lattice points it is a bicubic spline, so any registration that
+    can be evaluated can be stored, and read back without its code.
+
+    Attributes
+    ----------
+    rows : (n,) float64
+        Map rows of the lattice, rising, n >= 4, first <= 0 and last >= rows - 1.
+    columns : (m,) float64
+        Map columns, likewise.
+    zyx : (n, m, 3) float64
+        CT voxel coordinates (z, y, x) of the lattice points.
+    """
+
+    rows: NDArray[np.float64]
+    columns: NDArray[np.float64]
+    zyx: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        expected = (len(self.rows), len(self.columns), 3)
+        if self.zyx.shape != expected or min(expected[:2]) < 4 or not np.isfinite(self.zyx).all():
+            raise SlagsegError(
+                f"A placement surface of {len(self.rows)} x {len(self.columns)} lattice points "
+                f"(at least 4 x 4) needs finite coordinates of shape {expected}; "
+                f"these have {self.zyx.shape}."
+            )
+
+    def _splines(self) -> list[RectBivariateSpline]:
+        return [RectBivariateSpline(self.rows, self.columns, self.zyx[..., i]) for i in range(3)]
+
+    def at(
+        self, rows: NDArray[np.floating[Any]], columns: NDArray[np.floating[Any]]
+    ) -> NDArray[np.float64]:
+        """CT (z, y, x) voxel coordinates of map positions.
+
+        Parameters
+        ----------
+        rows, columns : arrays of one shape
+            Map pixel coordinates (pixel centres at integers); positions outside
+            the lattice take the value at its edge.
+
+        Returns
+        -------
+        zyx : (..., 3) float64
+        """
+        rows, columns = np.broadcast_arrays(rows, columns)
+        parts = [s.ev(rows.ravel(), columns.ravel()) for s in self._splines()]
+        return np.stack(parts, axis=-1).reshape(*rows.shape, 3)
+
+    def on_grid(
+        self, rows: NDArray[np.floating[Any]], columns: NDArray[np.floating[Any]]
+    ) -> NDArray[np.float64]:
+        """CT coordinates on the grid spanned by rising `rows` (n,) and `columns` (m,).
+
+        Returns
+        -------
+        zyx : (n, m, 3) float64
+        """
+        return np.stack([s(rows, columns) for s in self._splines()], axis=-1)
+
+
+@dataclass(frozen=True)
+class Cutout:
+    """One rigidly registered piece of a mineral map (K 2.3.1).
+
+    Attributes
+    ----------
+    row, column : int
+        First map pixel of the cutout.
+    height, width : int
+        Its size in map pixels.
+    centre_zyx : (3,) tuple of float
+        CT voxel coordinates of the cutout's centre (map pixel
+        ``row + (height - 1) / 2, column + (width - 1) / 2``).
+    row_step_zyx, column_step_zyx : (3,) tuple of float
+        CT voxels travelled per map row and per map column. A mirrored map has
+        a left-handed pair; the pose stays a proper rotation in 3D.
+    score : float
+        Correlation of map and CT at this pose, -1 to 1.
+    state : {"accepted", "rejected", "locked"}
+        Locked: accepted by the user and not to be changed by a run.
+    residual_voxels : float
+        Distance from the consensus surface at the centre, in voxels.
+    """
+
+    row: int
+    column: int
+    height: int
+    width: int
+    centre_zyx: tuple[float, float, float]
+    row_step_zyx: tuple[float, float, float]
+    column_step_zyx: tuple[float, float, float]
+    score: float
+    state: CutoutState = "accepted"
+    residual_voxels: float = 0.0
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the cutout is used (accepted or locked)."""
+        return self.state != "rejected"
+
+    def at(
+        self, rows: NDArray[np.floating[Any]], columns: NDArray[np.floating[Any]]
+    ) -> NDArray[np.float64]:
+        """CT coordinates (..., 3) of map positions by this cutout's own rigid pose."""
+        r = np.asarray(rows) - (self.row + (self.height - 1) / 2)
+        c = np.asarray(columns) - (self.column + (self.width - 1) / 2)
+        return (
+            np.asarray(self.centre_zyx)
+            + r[..., None] * np.asarray(self.row_step_zyx)
+            + c[..., None] * np.asarray(self.column_step_zyx)
+        )
+
+
+@dataclass(frozen=True)
+class PlacedMap:
+    """What registration found for one map.
+
+    Attributes
+    ----------
+    map_name : str
+    map_shape : (rows, columns)
+    pixel_size_um : float
+    ct_shape : (z, y, x)
+    voxel_size_um : (z, y, x)
+    placed : bool
+        False where the map was refused; `reason` says why.
+    score : float
+        Multiple correlation of the whole map with the CT on the surface.
+    mirrored : bool
+        Whether the map's rows and columns run left-handed in the CT's (y, x).
+    surface : PlacementSurface or None
+        None only where no pose was found at all.
+    cutouts : tuple of Cutout
+    reason : str
+        Why the map was refused, or what is uncertain about it; "" if all is well.
+    details : mapping
+        Numbers of the search (ratios, tilts, seconds), JSON values.
+    """
+
+    map_name: str
+    map_shape: tuple[int, int]
+    pixel_size_um: float
+    ct_shape: tuple[int, int, int]
+    voxel_size_um: VoxelSize
+    placed: bool
+    score: float
+    mirrored: bool = False
+    surface: PlacementSurface | None = None
+    cutouts: tuple[Cutout, ...] = ()
+    reason: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def placed_mask(self) -> NDArray[np.bool_]:
+        """(rows, columns) bool: pixels inside at least one accepted cutout."""
+        mask = np.zeros(self.map_shape, dtype=bool)
+        if self.placed and self.surface is not None:
+            for c in self.cutouts:
+                if c.accepted:
+                    mask[c.row : c.row + c.height, c.column : c.column + c.width] = True
+        return mask
+
+    def coordinates(self) -> NDArray[np.float32]:
+        """CT voxel coordinates of every map pixel.
+
+        Returns
+        -------
+        zyx : (rows, columns, 3) float32
+            NaN where the pixel lies in no accepted cutout.
+        """
+        rows, columns = self.map_shape
+        if not self.placed or self.surface is None:
+            return np.full((rows, columns, 3), np.nan, dtype=np.float32)
+        zyx = self.surface.on_grid(
+            np.arange(rows, dtype=np.float64), np.arange(columns, dtype=np.float64)
+        ).astype(np.float32)
+        zyx[~self.placed_mask()] = np.nan
+        return zyx
+
+    def with_states(self, states: Mapping[int, CutoutState]) -> PlacedMap:
+        """Same placement with the states of some cutouts (by position) changed."""
+        cutouts = tuple(
+            replace(c, state=states[i]) if i in states else c for i, c in enumerate(self.cutouts)
+        )
+        return replace(self, cutouts=cutouts)
+
+
+__all__ = ["Cutout", "CutoutState", "PlacedMap", "PlacementSurface"]
