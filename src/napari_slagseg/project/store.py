@@ -1,0 +1,444 @@
+"""The project folder.
+
+::
+
+    project.json  phases.json     what the project is made of
+    maps/NAME.zarr                the mineral maps (ungrouped phase ids)
+    placed/NAME.json              where each map lies in the CT
+    corrections/0001.zarr         painted errors, in the order they were added
+    ground_truth.zarr             sparse labels and weights
+    models/phase/run_1/           weights.safetensors, card.json, history.csv
+    models/particle/run_1/        the same; run_2 starts from run_1's weights (K 2.3.4)
+    segmentation.zarr             phases, particles, particle_probability
+    tables/  figures/             CSV and JSON; PNG and SVG
+    steps/NAME.json               with what each step was run
+    journal.jsonl                 everything that was done
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+import napari_slagseg
+from napari_slagseg import io
+from napari_slagseg.data import (
+    GroundTruth,
+    MineralMap,
+    PhaseTable,
+    PlacedMap,
+    SlagsegError,
+    Volume,
+    VoxelSize,
+)
+from napari_slagseg.project.description import (
+    CtEntry,
+    MapEntry,
+    ProjectDescription,
+    read_description,
+)
+from napari_slagseg.project.journal import Journal, now
+from napari_slagseg.project.lock import ProjectLock
+from napari_slagseg.project.records import StepRecord, read_record, write_record
+
+NetworkKind = Literal["phase", "particle"]
+
+
+@dataclass(frozen=True)
+class Correction:
+    """One set of painted errors (K 2.3.4).
+
+    Attributes
+    ----------
+    voxels : (n,) int64
+        Flat C-order indices of the error voxels.
+    predicted_foreground : (n,) bool
+        The binarised prediction of the particle network there.
+    """
+
+    voxels: NDArray[np.int64]
+    predicted_foreground: NDArray[np.bool_]
+
+
+def _stamp(path: Path) -> str:
+    """Cheap sign that a file or folder is unchanged: its size and time of change."""
+    if path.is_dir():
+        files = sorted(p for p in path.rglob("*") if p.is_file())
+        newest = max((f.stat().st_mtime_ns for f in files), default=0)
+        return f"{sum(f.stat().st_size for f in files)}-{newest}"
+    stat = path.stat()
+    return f"{stat.st_size}-{stat.st_mtime_ns}"
+
+
+def _safe_name(stem: str, taken: set[str]) -> str:
+    name = re.sub(r"[^A-Za-z0-9_-]+", "_", stem).strip("_") or "map"
+    unique, i = name, 2
+    while unique in taken:
+        unique, i = f"{name}_{i}", i + 1
+    return unique
+
+
+class Project:
+    """A project on disk.
+
+    Reading is always possible; whoever writes does so inside ``with
+    project.writing():``, which holds the folder's one lock.
+
+    Parameters
+    ----------
+    folder : path
+        The project folder.
+    parent : int or None
+        Process that holds the lock on this one's behalf (see `ProjectLock`).
+
+    Raises
+    ------
+    SlagsegError
+        If the folder is no project, damaged, or of a newer schema.
+    """
+
+    def __init__(self, folder: str | Path, *, parent: int | None = None) -> None:
+        self.folder = Path(folder)
+        self.description = read_description(self.folder / "project.json")
+        self.lock = ProjectLock(self.folder, parent)
+        self.journal = Journal(self.folder / "journal.jsonl")
+        self._fingerprints: dict[Path, tuple[str, str]] = {}
+
+    # -- making and opening ------------------------------------------------
+
+    @classmethod
+    def create(
+        cls,
+        folder: str | Path,
+        *,
+        ct: str | Path,
+        maps: Sequence[str | Path],
+        legend: str | Path,
+        pixel_size_um: float,
+        target: str,
+        voxel_size_um: float | Sequence[float] | None = None,
+        raw: io.RawLayout | None = None,
+    ) -> Project:
+        """Make a project; everything is read and checked before anything is written.
+
+        Parameters
+        ----------
+        folder : path
+            Must not exist, or be empty.
+        ct : path
+            CT volume; referred to, not copied.
+        maps : sequence of path
+            False-colour images or rasters; their phase ids are copied in.
+        legend : path
+            Phase table (CSV or JSON).
+        pixel_size_um : float
+            Of the maps.
+        target : str
+            Name of the target phase.
+        voxel_size_um : float, (z, y, x) or None
+            None takes it from the CT's metadata.
+        raw : RawLayout or None
+            Layout of a headerless CT file.
+        """
+        folder = Path(folder)
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise SlagsegError(
+                f"{folder} exists already and is not empty. Choose another name for the new "
+                "project, or open the one that is there."
+            )
+        if not maps:
+            raise SlagsegError("A project needs at least one mineral map (--map FILE).")
+        size = tuple(voxel_size_um) if isinstance(voxel_size_um, Sequence) else voxel_size_um
+        volume = io.read_volume(ct, size, raw=raw)
+        table = io.read_legend(legend, target=target)
+        taken: set[str] = set()
+        loaded: list[MineralMap] = []
+        for path in maps:
+            name = _safe_name(Path(path).stem, taken)
+            taken.add(name)
+            loaded.append(io.read_mineral_map(path, table, pixel_size_um, name=name))
+        ct_path = Path(ct).resolve()
+        description = ProjectDescription(
+            software=f"napari-slagseg {napari_slagseg.__version__}",
+            created=now(),
+            name=folder.resolve().name,
+            ct=CtEntry(
+                path=str(ct_path),
+                relative=_relative(ct_path, folder.resolve()),
+                fingerprint=io.fingerprint(ct_path),
+                stamp=_stamp(ct_path),
+                shape=volume.shape,
+                dtype=str(volume.data.dtype),
+                voxel_size_um=volume.voxel_size_um,
+                raw=None if raw is None else dict(vars(raw)),
+            ),
+            maps=tuple(
+                MapEntry(
+                    name=m.name,
+                    source=str(Path(path).resolve()),
+                    fingerprint=io.fingerprint(path),
+                    pixel_size_um=m.pixel_size_um,
+                    shape=m.shape,
+                    unmatched_fraction=m.unmatched_fraction,
+                )
+                for m, path in zip(loaded, maps)
+            ),
+            target=table.by_name(target).name,
+        )
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SlagsegError(
+                f"The project folder {folder} cannot be made: {error.strerror or error}."
+            ) from error
+        io.write_legend(table, folder / "phases.json")
+        for m in loaded:
+            io.write_zarr_arrays(folder / "maps" / f"{m.name}.zarr", {"phases": m.phases})
+        # last, so that a folder with a project.json is a whole project
+        io.write_json(folder / "project.json", description.model_dump(mode="json"))
+        project = cls(folder)
+        project.journal.append("created", ct=str(ct_path), maps=[m.name for m in loaded])
+        return project
+
+    @contextmanager
+    def writing(self) -> Iterator[Project]:
+        """Hold the project's lock (again, if it is held by this object already)."""
+        was_held = self.lock.held
+        self.lock.acquire()
+        try:
+            yield self
+        finally:
+            if not was_held:
+                self.lock.release()
+
+    # -- what it is made of ------------------------------------------------
+
+    @property
+    def voxel_size_um(self) -> VoxelSize:
+        """Of the CT, (z, y, x)."""
+        return self.description.ct.voxel_size_um
+
+    @property
+    def ct_path(self) -> Path:
+        """Where the CT lies now, or a clear error."""
+        entry = self.description.ct
+        for candidate in (self.folder / entry.relative, Path(entry.path)):
+            if candidate.exists():
+                return candidate
+        raise SlagsegError(
+            f"The CT of project {self.folder} is gone: neither {entry.path} nor "
+            f"{entry.relative} (from the project folder) exists. Move it back there."
+        )
+
+    def ct_fingerprint(self) -> str:
+        """Fingerprint of the CT as it is now; the noted one while its stamp is unchanged."""
+        path = self.ct_path
+        entry = self.description.ct
+        return entry.fingerprint if _stamp(path) == entry.stamp else io.fingerprint(path)
+
+    def fingerprint(self, relative: str | Path) -> str:
+        """Fingerprint of a file or folder of the project, computed once while it is unchanged.
+
+        Raises
+        ------
+        SlagsegError
+            If it is not there.
+        """
+        path = self.folder / relative
+        if not path.exists():
+            raise SlagsegError(f"{path} is missing: the step that makes it was not run yet.")
+        stamp = _stamp(path)
+        known = self._fingerprints.get(path)
+        if known is None or known[0] != stamp:
+            known = (stamp, io.fingerprint(path))
+            self._fingerprints[path] = known
+        return known[1]
+
+    def volume(self) -> Volume:
+        """Read the CT (memory-mapped where the file allows it)."""
+        entry = self.description.ct
+        raw = None if entry.raw is None else io.RawLayout(**entry.raw)
+        volume = io.read_volume(self.ct_path, entry.voxel_size_um, raw=raw)
+        if volume.shape != entry.shape:
+            raise SlagsegError(
+                f"{self.ct_path} has the shape {volume.shape}, but the project was made with "
+                f"{entry.shape}. It is another file: move the first one back."
+            )
+        return volume
+
+    def phase_table(self) -> PhaseTable:
+        """Ungrouped phase table with the target set."""
+        return io.read_legend(self.folder / "phases.json", target=self.description.target)
+
+    def map_names(self) -> tuple[str, ...]:
+        """Names of the mineral maps."""
+        return tuple(entry.name for entry in self.description.maps)
+
+    def mineral_map(self, name: str) -> MineralMap:
+        """Read one mineral map."""
+        for entry in self.description.maps:
+            if entry.name == name:
+                phases = io.read_zarr_array(self.folder / "maps" / f"{name}.zarr", "phases")
+                return MineralMap(
+                    phases=phases.astype(np.int16, copy=False),
+                    pixel_size_um=entry.pixel_size_um,
+                    table=self.phase_table(),
+                    name=name,
+                    source=entry.source,
+                    unmatched_fraction=entry.unmatched_fraction,
+                )
+        raise SlagsegError(
+            f"Project {self.folder} has no map '{name}'. It has: {', '.join(self.map_names())}."
+        )
+
+    def mineral_maps(self) -> list[MineralMap]:
+        """Read all mineral maps."""
+        return [self.mineral_map(name) for name in self.map_names()]
+
+    # -- what the steps leave ----------------------------------------------
+
+    @property
+    def segmentation_path(self) -> Path:
+        """``segmentation.zarr``."""
+        return self.folder / "segmentation.zarr"
+
+    @property
+    def ground_truth_path(self) -> Path:
+        """``ground_truth.zarr``."""
+        return self.folder / "ground_truth.zarr"
+
+    @property
+    def tables(self) -> Path:
+        """Folder of the CSV tables."""
+        return self.folder / "tables"
+
+    @property
+    def figures(self) -> Path:
+        """Folder of the figures."""
+        return self.folder / "figures"
+
+    def placed_path(self, name: str) -> Path:
+        """File of the placement of a map."""
+        return self.folder / "placed" / f"{name}.json"
+
+    def placed_map(self, name: str) -> PlacedMap | None:
+        """Placement of a map; None before it was registered."""
+        path = self.placed_path(name)
+        return io.read_placed_map(path) if path.is_file() else None
+
+    def placed_maps(self) -> dict[str, PlacedMap]:
+        """Placements that exist, refused ones included."""
+        found = {name: self.placed_map(name) for name in self.map_names()}
+        return {name: placed for name, placed in found.items() if placed is not None}
+
+    def save_placed(self, placed: PlacedMap, event: str = "placed") -> None:
+        """Store a placement (of a run, or changed by the user)."""
+        self._require_lock()
+        path = self.placed_path(placed.map_name)
+        path.parent.mkdir(exist_ok=True)
+        io.write_placed_map(placed, path)
+        self.journal.append(
+            event,
+            map=placed.map_name,
+            placed=placed.placed,
+            accepted=sum(c.accepted for c in placed.cutouts),
+            cutouts=len(placed.cutouts),
+        )
+
+    def ground_truth(self) -> GroundTruth:
+        """Read the sparse ground truth, or say that there is none yet."""
+        if not self.ground_truth_path.exists():
+            raise SlagsegError(
+                f"Project {self.folder} has no ground truth yet. Run 'annotate' first."
+            )
+        return io.read_ground_truth(self.ground_truth_path)
+
+    def corrections(self) -> list[Correction]:
+        """Painted errors, oldest first."""
+        found = []
+        for path in sorted((self.folder / "corrections").glob("*.zarr")):
+            found.append(
+                Correction(
+                    io.read_zarr_array(path, "voxels").astype(np.int64, copy=False),
+                    io.read_zarr_array(path, "predicted_foreground").astype(bool),
+                )
+            )
+        return found
+
+    def add_correction(self, correction: Correction) -> Path:
+        """Store one more set of painted errors."""
+        self._require_lock()
+        if not len(correction.voxels):
+            raise SlagsegError("Nothing is painted on the error layer: there is nothing to add.")
+        folder = self.folder / "corrections"
+        folder.mkdir(exist_ok=True)
+        last = max((int(p.stem) for p in folder.glob("*.zarr") if p.stem.isdigit()), default=0)
+        path = folder / f"{last + 1:04d}.zarr"
+        io.write_zarr_arrays(
+            path,
+            {
+                "voxels": correction.voxels,
+                "predicted_foreground": correction.predicted_foreground.astype(np.uint8),
+            },
+        )
+        self.journal.append("correction", file=path.name, voxels=len(correction.voxels))
+        return path
+
+    def model_runs(self, kind: NetworkKind) -> list[Path]:
+        """Training runs of a network, oldest first."""
+        folders = (self.folder / "models" / kind).glob("run_*")
+        return sorted((f for f in folders if f.is_dir()), key=lambda f: int(f.name[4:]))
+
+    def model_folder(self, kind: NetworkKind) -> Path | None:
+        """Latest run of a network that has weights."""
+        runs = [f for f in self.model_runs(kind) if (f / "weights.safetensors").is_file()]
+        return runs[-1] if runs else None
+
+    def next_model_folder(self, kind: NetworkKind) -> Path:
+        """Folder for a new training run (not made yet)."""
+        runs = self.model_runs(kind)
+        number = int(runs[-1].name[4:]) + 1 if runs else 1
+        return self.folder / "models" / kind / f"run_{number}"
+
+    # -- records -----------------------------------------------------------
+
+    def record(self, step: str) -> StepRecord | None:
+        """Record of the last finished run of a step."""
+        return read_record(self.folder / "steps" / f"{step}.json")
+
+    def save_record(self, record: StepRecord) -> None:
+        """Store the record of a finished step."""
+        self._require_lock()
+        write_record(self.folder / "steps" / f"{record.step}.json", record)
+        self.journal.append("step", step=record.step, seconds=record.seconds)
+
+    def _require_lock(self) -> None:
+        if not self.lock.held:
+            raise RuntimeError("write to a project inside 'with project.writing():'")
+
+    def provenance(self) -> dict[str, Any]:
+        """Everything that a result can be traced back to, as JSON values."""
+        steps = {p.stem: self.record(p.stem) for p in sorted((self.folder / "steps").glob("*"))}
+        return {
+            "project": self.description.model_dump(mode="json"),
+            "steps": {k: r.model_dump(mode="json") for k, r in steps.items() if r is not None},
+            "corrections": len(list((self.folder / "corrections").glob("*.zarr"))),
+        }
+
+
+def _relative(path: Path, folder: Path) -> str:
+    try:
+        return os.path.relpath(path, folder)
+    except ValueError:  # another drive
+        return str(path)
+
+
+__all__ = ["Correction", "NetworkKind", "Project"]

@@ -1,0 +1,154 @@
+"""Step 5: phases and particles everywhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from napari_slagseg import io
+from napari_slagseg.data import (
+    CancelToken,
+    Phase,
+    PhaseTable,
+    Progress,
+    ProgressEvent,
+    SlagsegError,
+)
+from napari_slagseg.project import Project
+from napari_slagseg.segmentation import separate_particles
+from napari_slagseg.workflow.configs import SegmentConfig
+from napari_slagseg.workflow.step import Step, StepResult
+
+PREDICTION_SHARE = 0.8
+"""Share of the step's progress bar that belongs to the networks."""
+
+
+def _inputs(project: Project) -> dict[str, str]:
+    found = {"ct": project.ct_fingerprint()}
+    for kind in ("phase", "particle"):
+        folder = project.model_folder(kind)  # type: ignore[arg-type]
+        if folder is None:
+            raise SlagsegError(
+                f"Project {project.folder} has no trained {kind} network yet. "
+                f"Run 'train --network {kind}' first."
+            )
+        weights = (folder / "weights.safetensors").relative_to(project.folder)
+        found[f"{kind} network"] = project.fingerprint(weights)
+    return found
+
+
+def part_of(progress: Progress, start: float, end: float) -> Progress:
+    """Listener that maps a stage's 0 to 1 into a part of a longer bar."""
+
+    def tell(event: ProgressEvent) -> None:
+        fraction = None if event.fraction is None else start + event.fraction * (end - start)
+        progress(ProgressEvent(event.stage, fraction, event.values))
+
+    return tell
+
+
+def table_to_json(table: PhaseTable) -> dict[str, Any]:
+    """Phase table as JSON values, for the attributes of an array."""
+    return {"target": table.target, "phases": [dict(vars(phase)) for phase in table]}
+
+
+def table_from_json(values: Any) -> PhaseTable:
+    """Phase table back from `table_to_json`."""
+    try:
+        return PhaseTable(tuple(Phase(**p) for p in values["phases"]), values.get("target"))
+    except (KeyError, TypeError) as error:
+        raise SlagsegError(
+            "The segmentation does not say which phases it holds. Run 'segment' again."
+        ) from error
+
+
+def run(
+    project: Project, config: SegmentConfig, progress: Progress, cancel: CancelToken | None
+) -> StepResult:
+    """Predict with both networks, separate the particles, store three arrays.
+
+    ``segmentation.zarr`` appears whole or not at all; an older one stays until then.
+    """
+    from napari_slagseg.networks import load_network, predict_volume
+
+    folders = {kind: project.model_folder(kind) for kind in ("phase", "particle")}
+    if folders["phase"] is None or folders["particle"] is None:
+        raise SlagsegError(f"Project {project.folder} has no trained networks. Run 'train' first.")
+    phase, particle = load_network(folders["phase"]), load_network(folders["particle"])
+    volume = project.volume()
+    prediction = predict_volume(
+        volume.data,
+        phase=phase,
+        particle=particle,
+        voxel_size_um=volume.voxel_size_um,
+        tile=config.tile,
+        halo=config.halo,
+        average=config.average,
+        mirrored=config.mirrored,
+        device=config.device,
+        threads=config.threads,
+        progress=part_of(progress, 0.0, PREDICTION_SHARE),
+        cancel=cancel,
+    )
+    phases, probability = prediction.phases, prediction.particle_probability
+    if phases is None or probability is None:
+        raise RuntimeError("both networks were asked for, but one gave nothing")
+    separation = separate_particles(
+        phases,
+        probability,
+        threshold=config.threshold,
+        minimum_voxels=config.minimum_voxels,
+        progress=part_of(progress, PREDICTION_SHARE, 0.97),
+        cancel=cancel,
+    )
+    progress(ProgressEvent("storing the segmentation", 0.97))
+    table = phase.card.table.with_target(project.description.target)
+    io.write_zarr_arrays(
+        project.segmentation_path,
+        {
+            "phases": phases,
+            "particles": separation.particles,
+            "particle_probability": probability,
+        },
+        voxel_size_um=volume.voxel_size_um,
+        attributes={"phase_table": table_to_json(table)},
+    )
+    count = int(separation.particles.max(initial=0))
+    shares = {
+        p.name: float(np.count_nonzero(phases == p.id) / phases.size) for p in table if p.id > 0
+    }
+    warnings = ()
+    if count == 0:
+        warnings = ("No particle was found. Were the networks trained for long enough?",)
+    return StepResult(
+        summary={
+            "particles": count,
+            "markers": separation.n_markers,
+            "without_marker": separation.n_without_marker,
+            "removed_small": separation.n_removed,
+            "volume_shares": shares,
+        },
+        message=f"{count:,} particles were found.",
+        warnings=warnings,
+    )
+
+
+def segmented_phase_table(project: Project) -> PhaseTable:
+    """Classes of the stored segmentation, with the target set."""
+    import zarr
+
+    group = zarr.open_group(project.segmentation_path, mode="r")
+    return table_from_json(group.attrs.get("phase_table"))
+
+
+STEP = Step(
+    name="segment",
+    title="Segment",
+    config=SegmentConfig,
+    run=run,
+    inputs=_inputs,
+    exists=lambda project: project.segmentation_path.exists(),
+)
+
+__all__ = ["STEP", "part_of", "run", "segmented_phase_table", "table_from_json", "table_to_json"]
