@@ -1,0 +1,135 @@
+"""Step 6: one row a particle, and the same for sections."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from napari_slagseg import io
+from napari_slagseg.data import (
+    CancelToken,
+    MineralMap,
+    ParticleTable,
+    PhaseTable,
+    Progress,
+    ProgressEvent,
+    SlagsegError,
+)
+from napari_slagseg.descriptors import describe_map, describe_particles, describe_sections
+from napari_slagseg.project import Project
+from napari_slagseg.workflow.configs import MeasureConfig
+from napari_slagseg.workflow.segment import part_of, segmented_phase_table
+from napari_slagseg.workflow.step import Step, StepResult
+
+
+def _inputs(project: Project) -> dict[str, str]:
+    if not project.segmentation_path.exists():
+        raise SlagsegError(
+            f"Project {project.folder} has no segmentation yet. Run 'segment' first."
+        )
+    found = {"segmentation": project.fingerprint("segmentation.zarr")}
+    found.update({f"map {m.name}": m.fingerprint for m in project.description.maps})
+    return found
+
+
+def map_in_classes(mineral_map: MineralMap, classes: PhaseTable) -> MineralMap:
+    """Mineral map in the classes of the segmentation.
+
+    Grouped where the classes are the groups of the map's table; unchanged where
+    they are its phases.
+    """
+    table = mineral_map.table
+    if table.names == classes.names:
+        return replace(mineral_map, table=classes)
+    grouped, class_of = table.grouped()
+    if grouped.names != classes.names:
+        raise SlagsegError(
+            f"Map {mineral_map.name} has the phases {', '.join(table.names)}, but the "
+            f"segmentation has {', '.join(classes.names)}. Annotate and train again."
+        )
+    phases = table.lookup(class_of)[mineral_map.phases]
+    return replace(mineral_map, phases=phases, table=classes)
+
+
+def _write(project: Project, name: str, table: ParticleTable) -> None:
+    provenance = {**project.provenance(), "table": name}
+    io.write_particle_table(table, project.tables / f"{name}.csv", provenance=provenance)
+
+
+def run(
+    project: Project, config: MeasureConfig, progress: Progress, cancel: CancelToken | None
+) -> StepResult:
+    """Describe particles in 3D, virtual sections of them, and the maps' own particles."""
+    classes = segmented_phase_table(project).with_target(
+        config.target or project.description.target
+    )
+    phases = io.read_zarr_array(project.segmentation_path, "phases")
+    particles = io.read_zarr_array(project.segmentation_path, "particles")
+    table = describe_particles(
+        particles,
+        phases,
+        project.voxel_size_um,
+        classes,
+        erosion_voxels=config.erosion_voxels,
+        progress=part_of(progress, 0.0, 0.7),
+        cancel=cancel,
+    )
+    project.tables.mkdir(exist_ok=True)
+    _write(project, "particles", table)
+    if config.sections:
+        length = particles.shape[config.section_axis]
+        indices = np.unique(
+            np.linspace(0, length - 1, min(config.sections, length) + 2)[1:-1].round().astype(int)
+        )
+        sections = describe_sections(
+            particles,
+            phases,
+            project.voxel_size_um,
+            classes,
+            axis=config.section_axis,
+            indices=indices.tolist(),
+            progress=part_of(progress, 0.7, 0.9),
+            cancel=cancel,
+        )
+        _write(project, "sections", sections)
+    of_maps = []
+    for i, mineral_map in enumerate(project.mineral_maps()):
+        progress(ProgressEvent(f"measuring {mineral_map.name}", 0.9))
+        of_maps.append(describe_map(map_in_classes(mineral_map, classes), classes, section=i))
+    frame = pd.concat([t.frame for t in of_maps], ignore_index=True)
+    _write(project, "map_sections", replace(of_maps[0], frame=frame))
+    border = int(table.frame["touches_border"].sum())
+    warnings = ()
+    if len(table) and border == len(table):
+        warnings = ("Every particle touches the border of the volume; statistics have no rows.",)
+    target_volume = table.frame["volume_liberation"] * table.frame["volume_um3"]
+    return StepResult(
+        summary={
+            "particles": len(table),
+            "touching_border": border,
+            "target": classes.target,
+            "target_share_of_particles": _ratio(
+                float(target_volume.sum()), float(table.frame["volume_um3"].sum())
+            ),
+        },
+        message=f"{len(table):,} particles measured; {border:,} of them touch the border.",
+        warnings=warnings,
+    )
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    return part / whole if whole > 0 else None
+
+
+STEP = Step(
+    name="measure",
+    title="Measure",
+    config=MeasureConfig,
+    run=run,
+    inputs=_inputs,
+    exists=lambda project: (project.tables / "particles.csv").exists(),
+)
+
+__all__ = ["STEP", "map_in_classes", "run"]

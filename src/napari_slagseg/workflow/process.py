@@ -1,0 +1,188 @@
+"""Steps in a process of their own.
+
+Training in a thread beside a window slows both, and a process keeps the memory
+of a GPU until it ends; so the window starts each long step as a spawned process
+and listens to it. The project on disk is all that they share.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import queue
+import time
+import traceback
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any, Literal
+
+from napari_slagseg.data import CancelledError, ProgressEvent, SlagsegError
+
+KILL_AFTER_S = 8.0
+"""A step that has not met its cancel token by then is killed."""
+
+
+@dataclass(frozen=True)
+class StepMessage:
+    """What a running step says.
+
+    Attributes
+    ----------
+    kind : {"progress", "done", "cancelled", "failed", "crashed"}
+        `failed` is an error that the user can act on, `crashed` any other.
+    text : str
+        Message of a finished step, or the error's.
+    event : ProgressEvent or None
+    warnings : tuple of str
+    """
+
+    kind: Literal["progress", "done", "cancelled", "failed", "crashed"]
+    text: str = ""
+    event: ProgressEvent | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def _work(
+    folder: str, step_name: str, config: dict[str, Any] | None, parent: int, messages: Any, stop: Any
+) -> None:
+    """Body of the child process."""
+    try:
+        from napari_slagseg.project import Project
+        from napari_slagseg.workflow.pipeline import run_pipeline, step_named
+        from napari_slagseg.workflow.step import make_config, run_step
+
+        last = 0.0
+
+        def tell(event: ProgressEvent) -> None:
+            nonlocal last
+            # a bar needs no more than 20 signs of life a second; values are never dropped
+            if event.values or time.monotonic() - last > 0.05:
+                last = time.monotonic()
+                messages.put(StepMessage("progress", event=event))
+
+        project = Project(folder, parent=parent)
+        if step_name == "run":
+            results = run_pipeline(project, progress=tell, cancel=stop)
+            text = " ".join(r.message for r in results.values()) or "Everything is up to date."
+            warnings = tuple(w for r in results.values() for w in r.warnings)
+        else:
+            step = step_named(step_name)
+            made = None if config is None else make_config(step, config)
+            result = run_step(project, step, made, tell, stop)
+            text, warnings = result.message, result.warnings
+        messages.put(StepMessage("done", text, warnings=warnings))
+    except CancelledError:
+        messages.put(StepMessage("cancelled", "Cancelled; what was finished is kept."))
+    except SlagsegError as error:
+        messages.put(StepMessage("failed", str(error)))
+    except MemoryError:
+        messages.put(
+            StepMessage("failed", "The step ran out of memory. Close other programs, or crop.")
+        )
+    except BaseException:  # noqa: BLE001 - the parent must learn of everything
+        messages.put(StepMessage("crashed", traceback.format_exc()))
+
+
+class StepProcess:
+    """A step running in a spawned process.
+
+    Parameters
+    ----------
+    folder : path
+        The project.
+    step_name : str
+        As in `pipeline.STEPS`, or "run" for all that is not up to date.
+    config : dict or None
+        Values of the step's configuration; None takes those of its last run.
+    lock_holder : int
+        Process that holds the project's lock for the child (this one, usually).
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        step_name: str,
+        config: dict[str, Any] | None,
+        lock_holder: int,
+    ) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._messages = context.Queue()
+        self._stop = context.Event()
+        self._cancelled_at: float | None = None
+        self._ended = False
+        self._process: BaseProcess = context.Process(
+            target=_work,
+            args=(str(folder), step_name, config, lock_holder, self._messages, self._stop),
+            daemon=True,
+        )
+
+    def start(self) -> None:
+        """Start the process."""
+        self._process.start()
+
+    @property
+    def pid(self) -> int | None:
+        """Process id, once started."""
+        return self._process.pid
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last message was handed out."""
+        return self._ended
+
+    def cancel(self) -> None:
+        """Ask the step to stop; it is killed if it does not within `KILL_AFTER_S`."""
+        if self._cancelled_at is None:
+            self._cancelled_at = time.monotonic()
+            self._stop.set()
+
+    def next_message(self, timeout: float = 0.1) -> StepMessage | None:
+        """Next message, or None if there is none within `timeout` seconds.
+
+        After a message other than "progress" the step has ended.
+        """
+        if self._ended:
+            return None
+        try:
+            message: StepMessage = self._messages.get(timeout=timeout)
+        except queue.Empty:
+            return self._silence()
+        if message.kind != "progress":
+            self._finish()
+        return message
+
+    def _silence(self) -> StepMessage | None:
+        if not self._process.is_alive():
+            # the last message may still be on its way
+            try:
+                message: StepMessage = self._messages.get(timeout=0.5)
+            except queue.Empty:
+                code = self._process.exitcode
+                self._finish()
+                if self._cancelled_at is not None:
+                    return StepMessage("cancelled", "Cancelled; what was finished is kept.")
+                return StepMessage(
+                    "failed",
+                    f"The step's process ended by itself (exit code {code}); the machine may "
+                    "have run out of memory. What was finished is kept; run the step again.",
+                )
+            if message.kind != "progress":
+                self._finish()
+            return message
+        overdue = (
+            self._cancelled_at is not None and time.monotonic() - self._cancelled_at > KILL_AFTER_S
+        )
+        if overdue:
+            self._process.kill()
+            self._process.join()
+        return None
+
+    def _finish(self) -> None:
+        self._ended = True
+        self._process.join(timeout=10)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+
+
+__all__ = ["KILL_AFTER_S", "StepMessage", "StepProcess"]
