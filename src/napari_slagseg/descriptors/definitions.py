@@ -1,0 +1,204 @@
+"""What each column of the tables holds: unit, meaning, source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from napari_slagseg.data import (
+    BACKGROUND,
+    PARTICLE_COLUMNS,
+    SECTION_COLUMNS,
+    ColumnDefinition,
+    PhaseTable,
+)
+
+ERODED_COLUMN = "surface_liberation_eroded"
+"""Optional last column, there when ``erosion_voxels`` is above 0."""
+
+_K = "Kirstein et al."
+_AREA = "Schladitz, Ohser & Nagel 2006; Voronoi weights of Lehmann & Legland 2012"
+_PERIMETER = "Benkrid & Crookes 2000 (skimage.measure.perimeter)"
+
+_PARTICLE = {
+    "label": ("", "Value of the particle in the label volume.", ""),
+    "touches_border": (
+        "",
+        "True where a voxel of the particle lies in the first or last plane along any axis: "
+        "the particle may be cut off. Statistics leave it out by default.",
+        "",
+    ),
+    "n_voxels": ("voxel", "Voxels of the particle, |P|, whatever their phase.", f"{_K} 2.4"),
+    "volume_um3": ("um^3", "Voxels times the volume of a voxel.", f"{_K} 2.4.1"),
+    "equivalent_diameter_um": (
+        "um",
+        "Diameter of the ball of the same volume, (6 V / pi)^(1/3).",
+        f"{_K} 2.4.1",
+    ),
+    "surface_area_um2": (
+        "um^2",
+        "Surface area S by weighted 2x2x2 voxel configurations (13 directions). Other particles, "
+        "pores (label 0) and all beyond the volume's border count as outside.",
+        _AREA,
+    ),
+    "sphericity": (
+        "",
+        "pi^(1/3) (6 V)^(2/3) / S. Flat faces along the axes are measured up to 7 % too small, "
+        "so values a little above 1 occur.",
+        f"{_K} 2.4.1",
+    ),
+    "axis_major_um": (
+        "um",
+        "Longest side a1 of the oriented minimum-volume box around the voxels' corners.",
+        f"{_K} 2.4.1",
+    ),
+    "axis_intermediate_um": ("um", "Second side a2 of that box.", f"{_K} 2.4.1"),
+    "axis_minor_um": ("um", "Shortest side a3 of that box.", f"{_K} 2.4.1"),
+    "elongation": ("", "a2 / a1; small for needles.", f"{_K} Eq. 4"),
+    "flatness": ("", "a3 / a2; small for plates.", f"{_K} Eq. 4"),
+    "volume_liberation": (
+        "",
+        "Share of the particle's voxels that are the target phase, |P n T| / |P|.",
+        f"{_K} 2.4.2",
+    ),
+    "surface_liberation": (
+        "",
+        "Share of the particle's surface voxels that are the target phase. A surface voxel has "
+        "one of its six neighbours outside the particle (another particle, background, or "
+        "beyond the volume's border).",
+        f"{_K} 2.4.2",
+    ),
+    "intergrowth_boundary_um2": (
+        "um^2",
+        "Area of the interface between target and all else inside the particle, "
+        "(S(P n T) + S(P \\ T) - S(P)) / 2, with the weighted surface.",
+        f"{_K} Eq. 5",
+    ),
+    "amstutz_giger_index": (
+        "",
+        "Intergrowth boundary / (intergrowth boundary + surface).",
+        f"{_K} Eq. 6",
+    ),
+    "normalized_intergrowth_boundary": (
+        "",
+        "Surface of the ball with the target's volume / intergrowth boundary, "
+        "pi^(1/3) (6 |P n T|)^(2/3) / IB; empty where there is no interface.",
+        f"{_K} Eq. 7",
+    ),
+    "centroid_z_um": (
+        "um",
+        "Mean voxel index along z times the voxel edge: the centre of the first voxel is at 0.",
+        "",
+    ),
+    "centroid_y_um": ("um", "The same along y.", ""),
+    "centroid_x_um": ("um", "The same along x.", ""),
+}
+
+_SECTION = {
+    "section": ("", "Index of the slice along the section axis, or number of the map.", ""),
+    "label": (
+        "",
+        "Value of the particle in the labels. All its pieces in one slice are one section.",
+        f"{_K} 2.4",
+    ),
+    "touches_border": ("", "True where a pixel lies in the first or last row or column.", ""),
+    "n_pixels": ("pixel", "Pixels of the section, |P'|, whatever their phase.", f"{_K} 2.4"),
+    "area_um2": ("um^2", "Pixels times the area of a pixel.", f"{_K} 2.4.1"),
+    "equivalent_diameter_um": (
+        "um",
+        "Diameter of the disc of the same area, (4 A / pi)^(1/2).",
+        f"{_K} 2.4.1",
+    ),
+    "perimeter_um": (
+        "um",
+        "Perimeter L of all pieces and holes; links of border pixels have their true lengths "
+        "where pixels are not square. 0 for a single pixel.",
+        _PERIMETER,
+    ),
+    "circularity": (
+        "",
+        "4 pi A / L^2; above 1 for small sections, empty where L is 0.",
+        f"{_K} 2.4.1",
+    ),
+    "axis_major_um": (
+        "um",
+        "Longer side a1 of the minimum-area rectangle around the pixels' corners.",
+        f"{_K} 2.4.1",
+    ),
+    "axis_minor_um": ("um", "Shorter side a2 of that rectangle.", f"{_K} 2.4.1"),
+    "elongation": ("", "a2 / a1; small for needles.", f"{_K} Eq. 4"),
+    "volume_liberation": (
+        "",
+        "Share of the section's area that is the target phase (named as in 3D).",
+        f"{_K} 2.4.2",
+    ),
+    "surface_liberation": (
+        "",
+        "Share of the section's boundary pixels that are the target phase. A boundary pixel has "
+        "one of its four neighbours outside the section.",
+        f"{_K} 2.4.2",
+    ),
+    "intergrowth_boundary_um": (
+        "um",
+        "(L(P' n T) + L(P' \\ T) - L(P')) / 2 with the same perimeter, not below 0.",
+        f"{_K} Eq. 5",
+    ),
+    "amstutz_giger_index": (
+        "",
+        "Intergrowth boundary / (intergrowth boundary + perimeter).",
+        f"{_K} Eq. 6",
+    ),
+    "normalized_intergrowth_boundary": (
+        "",
+        "2 (pi |P' n T|)^(1/2) / intergrowth boundary; empty where there is no interface.",
+        f"{_K} Eq. 7",
+    ),
+    "centroid_row_um": (
+        "um",
+        "Mean row index times the pixel edge: the centre of the first pixel is at 0.",
+        "",
+    ),
+    "centroid_column_um": ("um", "The same along the columns.", ""),
+}
+
+
+def fraction_columns(table: PhaseTable) -> list[str]:
+    """``fraction_<phase>`` for each phase but the background, in order of id."""
+    return [f"fraction_{phase.name}" for phase in table if phase.id != BACKGROUND]
+
+
+def definitions(
+    table: PhaseTable, dimension: int, erosion_voxels: int = 0
+) -> dict[str, ColumnDefinition]:
+    """Definitions of all columns, in the order of the table.
+
+    Parameters
+    ----------
+    table : PhaseTable
+    dimension : int
+        3 for particles, 2 for sections.
+    erosion_voxels : int
+        Above 0: with `ERODED_COLUMN`.
+    """
+    known = _PARTICLE if dimension == 3 else _SECTION
+    names: Sequence[str] = PARTICLE_COLUMNS if dimension == 3 else SECTION_COLUMNS
+    element = "voxels" if dimension == 3 else "pixels"
+    columns = {name: ColumnDefinition(*known[name]) for name in names}
+    for phase, name in zip(list(table)[1:], fraction_columns(table)):
+        columns[name] = ColumnDefinition(
+            "",
+            f"Share of all {element} of the particle that are {phase.name} (id {phase.id}). "
+            f"{element.capitalize()} of no phase (0 or -1) count in the whole but in no fraction.",
+            f"{_K} 2.4.2",
+        )
+    if erosion_voxels:
+        columns[ERODED_COLUMN] = ColumnDefinition(
+            "",
+            f"Surface liberation after {erosion_voxels} {element} of the particle's rim are taken "
+            "off (every particle on its own, with the cross of nearest neighbours); "
+            "empty where the particle vanishes.",
+            f"{_K} 3.3",
+        )
+    return columns
+
+
+__all__ = ["ERODED_COLUMN", "definitions", "fraction_columns"]

@@ -1,0 +1,256 @@
+"""Planar sections of particles to a table (K 2.4, in 2D)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from napari_slagseg.data import (
+    SECTION_COLUMNS,
+    CancelToken,
+    MineralMap,
+    ParticleTable,
+    PhaseTable,
+    Progress,
+    ProgressEvent,
+    SlagsegError,
+    VoxelSize,
+    checked_voxel_size,
+    no_progress,
+    stop_if_cancelled,
+)
+from napari_slagseg.descriptors.definitions import ERODED_COLUMN, definitions, fraction_columns
+from napari_slagseg.descriptors.formulas import disc_diameter, disc_perimeter, ratio
+from napari_slagseg.descriptors.particles import checked_erosion, checked_shapes
+
+DEFAULT_SECTIONS = 50
+"""How many planes K cut through the volume (3.3)."""
+
+
+def _checked_neighborhood(neighborhood: int) -> int:
+    if neighborhood not in (4, 8):
+        raise SlagsegError(f"The perimeter's neighborhood is {neighborhood}; it must be 4 or 8.")
+    return neighborhood
+
+
+def _describe_plane(
+    labels: NDArray[np.integer],
+    phases: NDArray[np.integer],
+    spacing: tuple[float, float],
+    table: PhaseTable,
+    section: int,
+    layers: int,
+    neighborhood: int,
+) -> pd.DataFrame:
+    from napari_slagseg.descriptors.labels_present import (
+        check_known_phases,
+        label_rows,
+        phase_slots,
+    )
+    from napari_slagseg.descriptors.plane_pass import plane_boxes, plane_sums
+
+    slots = phase_slots(phases, table)
+    rows = label_rows(labels)
+    n = len(rows.labels)
+    keys = (rows.row_of + 1)[rows.array]
+    sums = plane_sums(
+        keys, slots.array, slots.slot_of, slots.target, n, spacing,
+        layers=layers, neighborhood=neighborhood,
+    )  # fmt: skip
+    check_known_phases(sums.counts, rows.array, slots.array, table)
+    sides = plane_boxes(keys, sums.low, sums.high, spacing[0], spacing[1])
+
+    n_pixels = sums.counts.sum(axis=1)
+    n_target = sums.counts[:, slots.target]
+    pixel_area = spacing[0] * spacing[1]
+    area = n_pixels * pixel_area
+    interface = 0.5 * (sums.target_perimeter + sums.rest_perimeter - sums.perimeter)
+    # the perimeter of small parts is below their share of the whole; sums leave 1e-15 of noise
+    noise = 1e-9 * (sums.perimeter + max(spacing))
+    interface = np.where(interface > noise, interface, 0.0)
+    at_border = (sums.low == 0) | (sums.high == np.array(labels.shape) - 1)
+    columns: dict[str, NDArray[np.generic]] = {
+        "section": np.full(n, section, dtype=np.int64),
+        "label": rows.labels,
+        "touches_border": at_border.any(axis=1),
+        "n_pixels": n_pixels,
+        "area_um2": area,
+        "equivalent_diameter_um": disc_diameter(area),
+        "perimeter_um": sums.perimeter,
+        "circularity": ratio(4 * np.pi * area, sums.perimeter**2),
+        "axis_major_um": sides[:, 0],
+        "axis_minor_um": sides[:, 1],
+        "elongation": ratio(sides[:, 1], sides[:, 0]),
+        "volume_liberation": ratio(n_target, n_pixels),
+        "surface_liberation": ratio(sums.boundary[:, 0], sums.boundary.sum(axis=1)),
+        "intergrowth_boundary_um": interface,
+        "amstutz_giger_index": ratio(interface, interface + sums.perimeter),
+        "normalized_intergrowth_boundary": ratio(disc_perimeter(n_target * pixel_area), interface),
+        "centroid_row_um": ratio(sums.moments[:, 0], n_pixels) * spacing[0],
+        "centroid_column_um": ratio(sums.moments[:, 1], n_pixels) * spacing[1],
+    }
+    assert tuple(columns) == SECTION_COLUMNS
+    for slot, name in enumerate(fraction_columns(table)):
+        columns[name] = ratio(sums.counts[:, slot], n_pixels)
+    if layers:
+        columns[ERODED_COLUMN] = ratio(sums.eroded[:, 0], sums.eroded.sum(axis=1))
+    return pd.DataFrame(columns)
+
+
+def evenly_spaced(n_planes: int, n_sections: int = DEFAULT_SECTIONS) -> NDArray[np.int64]:
+    """Indices of planes in the middles of `n_sections` equal parts; all if there are fewer."""
+    if n_planes <= n_sections:
+        return np.arange(n_planes)
+    return ((np.arange(n_sections) + 0.5) * n_planes / n_sections).astype(np.int64)
+
+
+def describe_sections(
+    particles: NDArray[np.integer],
+    phases: NDArray[np.integer],
+    voxel_size_um: float | VoxelSize,
+    table: PhaseTable,
+    *,
+    axis: int = 0,
+    indices: Sequence[int] | NDArray[np.integer] | None = None,
+    erosion_voxels: int = 0,
+    neighborhood: int = 4,
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+) -> ParticleTable:
+    """Measure the sections of particles with planes of the volume.
+
+    A section is ``P' = P n E`` (K 2.4): all pixels of one label in one plane, in
+    one row of the table, even if they fall apart.
+
+    Parameters
+    ----------
+    particles, phases : (z, y, x) integer
+        As for `describe_particles`.
+    voxel_size_um : float or (z, y, x)
+    table : PhaseTable
+        With the target phase set.
+    axis : {0, 1, 2}, default 0
+        Normal of the planes: 0 cuts (y, x) slices.
+    indices : sequence of int, optional
+        Slices to cut; by default 50 evenly spaced ones, as in K 3.3.
+    erosion_voxels : int, default 0
+        Above 0, adds ``surface_liberation_eroded`` (erosion within the plane).
+    neighborhood : {4, 8}, default 4
+        Which neighbours make a pixel a border pixel of the perimeter, as in
+        `skimage.measure.perimeter`. Boundary liberation always uses 4.
+    progress, cancel
+        See `napari_slagseg.data`.
+
+    Returns
+    -------
+    ParticleTable
+        ``dimension`` 2, ``voxel_size_um`` (1, row, column); rows in order of
+        section, then label.
+
+    Raises
+    ------
+    SlagsegError
+        As `describe_particles`; also for an axis or index that is not there.
+    """
+    particles, phases = checked_shapes(particles, phases, 3)
+    spacing = checked_voxel_size(voxel_size_um)
+    layers = checked_erosion(erosion_voxels)
+    _checked_neighborhood(neighborhood)
+    if axis not in (0, 1, 2):
+        raise SlagsegError(f"The section axis is {axis}; it must be 0 (z), 1 (y) or 2 (x).")
+    n_planes = particles.shape[axis]
+    planes = evenly_spaced(n_planes) if indices is None else np.asarray(indices, dtype=np.int64)
+    if planes.size and (planes.min() < 0 or planes.max() >= n_planes):
+        raise SlagsegError(
+            f"Section indices run from {planes.min()} to {planes.max()}, but the volume has the "
+            f"slices 0 to {n_planes - 1} along axis {axis}."
+        )
+    row, column = (spacing[k] for k in range(3) if k != axis)
+    frames = []
+    for done, index in enumerate(planes.tolist(), start=1):
+        stop_if_cancelled(cancel)
+        frames.append(
+            _describe_plane(
+                np.take(particles, index, axis=axis),
+                np.take(phases, index, axis=axis),
+                (row, column),
+                table,
+                index,
+                layers,
+                neighborhood,
+            )
+        )
+        progress(ProgressEvent("measuring sections", done / len(planes)))
+    filled = [frame for frame in frames if len(frame)] or frames[:1]
+    if not filled:
+        empty = np.zeros((0, 0), dtype=np.uint8)
+        filled = [_describe_plane(empty, empty, (row, column), table, 0, layers, neighborhood)]
+    return ParticleTable(
+        frame=pd.concat(filled, ignore_index=True),
+        definitions=definitions(table, 2, layers),
+        voxel_size_um=(1.0, row, column),
+        table=table,
+        dimension=2,
+        notes={"section_axis": "zyx"[axis], "sections": ", ".join(map(str, planes.tolist()))},
+    )
+
+
+def describe_map(
+    mineral_map: MineralMap,
+    table: PhaseTable,
+    particles: NDArray[np.integer] | None = None,
+    *,
+    section: int = 0,
+    erosion_voxels: int = 0,
+    neighborhood: int = 4,
+) -> ParticleTable:
+    """Measure the particle sections of a mineral map at its full resolution.
+
+    Parameters
+    ----------
+    mineral_map : MineralMap
+    table : PhaseTable
+        With the target phase set; its ids are those of the map.
+    particles : (row, column) integer, optional
+        Labels; 0 and below is no particle. By default the 8-connected components of
+        the pixels that are neither background nor unknown (K 2.3.1).
+    section : int, default 0
+        Number of the map, for the column ``section``.
+    erosion_voxels, neighborhood
+        As for `describe_sections`; here in map pixels.
+
+    Returns
+    -------
+    ParticleTable
+
+    Raises
+    ------
+    SlagsegError
+        As `describe_particles`.
+    """
+    if particles is None:
+        import cc3d
+
+        particles = cc3d.connected_components(
+            (mineral_map.phases > 0).astype(np.uint8), connectivity=8
+        )
+    labels, phases = checked_shapes(particles, mineral_map.phases, 2)
+    layers = checked_erosion(erosion_voxels)
+    edge = float(mineral_map.pixel_size_um)
+    frame = _describe_plane(
+        labels, phases, (edge, edge), table, section, layers, _checked_neighborhood(neighborhood)
+    )
+    return ParticleTable(
+        frame=frame,
+        definitions=definitions(table, 2, layers),
+        voxel_size_um=(1.0, edge, edge),
+        table=table,
+        dimension=2,
+        notes={"map": mineral_map.name},
+    )
+
+
+__all__ = ["DEFAULT_SECTIONS", "describe_map", "describe_sections", "evenly_spaced"]
