@@ -1,1 +1,70 @@
-"""io room."""
+"""Files to nouns and back; every guard against bad files lives here."""
+
+from napari_slagseg.io.atomic import (
+    atomic_file,
+    atomic_folder,
+    fingerprint,
+    read_json,
+    read_text,
+    to_json,
+    write_error,
+    write_json,
+    write_text,
+)
+from napari_slagseg.io.legends import read_legend, write_legend
+from napari_slagseg.io.maps import read_mineral_map, write_false_colour, write_raster
+from napari_slagseg.io.placements import read_placed_map, write_placed_map
+from napari_slagseg.io.tables import (
+    read_particle_table,
+    write_figure,
+    write_frame,
+    write_particle_table,
+)
+from napari_slagseg.io.truth import read_ground_truth, write_ground_truth
+from napari_slagseg.io.volumes import (
+    RawLayout,
+    read_labels,
+    read_volume,
+    stored_voxel_size,
+    write_volume,
+)
+from napari_slagseg.io.zarr_store import (
+    open_zarr_array,
+    read_zarr_array,
+    read_zarr_attributes,
+    write_zarr_arrays,
+)
+
+__all__ = [
+    "RawLayout",
+    "atomic_file",
+    "atomic_folder",
+    "fingerprint",
+    "open_zarr_array",
+    "read_ground_truth",
+    "read_json",
+    "read_labels",
+    "read_legend",
+    "read_mineral_map",
+    "read_particle_table",
+    "read_placed_map",
+    "read_text",
+    "read_volume",
+    "read_zarr_array",
+    "read_zarr_attributes",
+    "stored_voxel_size",
+    "to_json",
+    "write_error",
+    "write_false_colour",
+    "write_figure",
+    "write_frame",
+    "write_ground_truth",
+    "write_json",
+    "write_legend",
+    "write_particle_table",
+    "write_placed_map",
+    "write_raster",
+    "write_text",
+    "write_volume",
+    "write_zarr_arrays",
+]

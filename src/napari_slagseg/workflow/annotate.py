@@ -60,9 +60,7 @@ def run(
     training, validation = split(truth, project, config)
     progress(ProgressEvent("storing the ground truth", 0.95))
     io.write_ground_truth(truth, project.ground_truth_path)
-    counts = {
-        phase.name: int(np.count_nonzero(truth.phases == phase.id)) for phase in truth.table
-    }
+    counts = {phase.name: int(np.count_nonzero(truth.phases == phase.id)) for phase in truth.table}
     warnings = tuple(
         f"Phase '{name}' does not occur in the ground truth; the network cannot learn it."
         for name, count in counts.items()

@@ -45,12 +45,12 @@ class RegisterConfig(StepConfig):
     def _window(self) -> RegisterConfig:
         if (self.height_low is None) != (self.height_high is None):
             raise SlagsegError("Give both ends of the height window, or neither.")
-        if self.height_low is not None and self.height_high is not None:
-            if self.height_low >= self.height_high:
-                raise SlagsegError(
-                    f"The height window {self.height_low} to {self.height_high} is empty: "
-                    "the first number must be the smaller one."
-                )
+        low, high = self.height_low, self.height_high
+        if low is not None and high is not None and low >= high:
+            raise SlagsegError(
+                f"The height window {low} to {high} is empty: "
+                "the first number must be the smaller one."
+            )
         return self
 
 

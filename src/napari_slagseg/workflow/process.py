@@ -43,7 +43,12 @@ class StepMessage:
 
 
 def _work(
-    folder: str, step_name: str, config: dict[str, Any] | None, parent: int, messages: Any, stop: Any
+    folder: str,
+    step_name: str,
+    config: dict[str, Any] | None,
+    parent: int,
+    messages: Any,
+    stop: Any,
 ) -> None:
     """Body of the child process."""
     try:

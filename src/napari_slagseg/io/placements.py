@@ -1,0 +1,123 @@
+"""Placed maps as readable JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_slagseg.data import Cutout, PlacedMap, PlacementSurface, SlagsegError
+from napari_slagseg.io.atomic import read_json, write_json
+
+FORMAT = 1
+
+
+def _cutout_to_json(cutout: Cutout) -> dict[str, Any]:
+    return {
+        "row": cutout.row,
+        "column": cutout.column,
+        "height": cutout.height,
+        "width": cutout.width,
+        "score": round(float(cutout.score), 5),
+        "accepted": cutout.accepted,
+        "state": cutout.state,
+        "residual_voxels": round(float(cutout.residual_voxels), 4),
+        "centre_zyx": [float(v) for v in cutout.centre_zyx],
+        "row_step_zyx": [float(v) for v in cutout.row_step_zyx],
+        "column_step_zyx": [float(v) for v in cutout.column_step_zyx],
+    }
+
+
+def write_placed_map(placed: PlacedMap, path: str | Path) -> None:
+    """Write a placement as strict JSON, atomically."""
+    surface = placed.surface
+    write_json(
+        path,
+        {
+            "format": FORMAT,
+            "map": placed.map_name,
+            "placed": placed.placed,
+            "reason": placed.reason,
+            "score": float(placed.score),
+            "mirrored": placed.mirrored,
+            "map_shape": list(placed.map_shape),
+            "pixel_size_um": placed.pixel_size_um,
+            "ct_shape": list(placed.ct_shape),
+            "voxel_size_um": list(placed.voxel_size_um),
+            "details": dict(placed.details),
+            "cutouts": [_cutout_to_json(c) for c in placed.cutouts],
+            "surface": None
+            if surface is None
+            else {
+                "meaning": "CT (z, y, x) voxel coordinates at map rows x columns; "
+                "a bicubic spline between them",
+                "rows": surface.rows.tolist(),
+                "columns": surface.columns.tolist(),
+                "zyx": np.round(surface.zyx, 4).tolist(),
+            },
+        },
+    )
+
+
+def _triple(values: Any) -> tuple[float, float, float]:
+    z, y, x = values
+    return (float(z), float(y), float(x))
+
+
+def read_placed_map(path: str | Path) -> PlacedMap:
+    """Read a placement, or say what is wrong with the file."""
+    content = read_json(path, "the placement")
+    try:
+        if int(content["format"]) > FORMAT:
+            raise SlagsegError(
+                f"{path} was written by a newer version of napari-slagseg. Update it."
+            )
+        surface = content["surface"]
+        cutouts = tuple(
+            Cutout(
+                row=int(c["row"]),
+                column=int(c["column"]),
+                height=int(c["height"]),
+                width=int(c["width"]),
+                centre_zyx=_triple(c["centre_zyx"]),
+                row_step_zyx=_triple(c["row_step_zyx"]),
+                column_step_zyx=_triple(c["column_step_zyx"]),
+                score=float("nan") if c["score"] is None else float(c["score"]),
+                state=c["state"],
+                residual_voxels=float(c["residual_voxels"] or 0.0),
+            )
+            for c in content["cutouts"]
+        )
+        rows, columns = content["map_shape"]
+        z, y, x = content["ct_shape"]
+        return PlacedMap(
+            map_name=str(content["map"]),
+            map_shape=(int(rows), int(columns)),
+            pixel_size_um=float(content["pixel_size_um"]),
+            ct_shape=(int(z), int(y), int(x)),
+            voxel_size_um=_triple(content["voxel_size_um"]),
+            placed=bool(content["placed"]),
+            score=float("nan") if content["score"] is None else float(content["score"]),
+            mirrored=bool(content["mirrored"]),
+            surface=None
+            if surface is None
+            else PlacementSurface(
+                np.asarray(surface["rows"], dtype=np.float64),
+                np.asarray(surface["columns"], dtype=np.float64),
+                np.asarray(surface["zyx"], dtype=np.float64),
+            ),
+            cutouts=cutouts,
+            reason=str(content["reason"]),
+            details=content["details"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, SlagsegError):
+            raise
+        raise SlagsegError(
+            f"{path} is not a placement, or is damaged ({type(error).__name__}: {error}). "
+            "Register the map again."
+        ) from error
+
+
+__all__ = ["read_placed_map", "write_placed_map"]
