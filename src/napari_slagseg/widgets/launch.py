@@ -1,0 +1,132 @@
+"""Opening napari on a project, and pictures of it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_slagseg.widgets.measure_dock import MeasureDock
+from napari_slagseg.widgets.workflow_dock import WorkflowDock
+
+if TYPE_CHECKING:
+    import napari
+
+WORKFLOW_TITLE = "Slagseg workflow"
+MEASURE_TITLE = "Slagseg measure"
+
+
+def _docked(viewer: napari.Viewer, title: str) -> object | None:
+    return viewer.window.dock_widgets.get(title)
+
+
+def add_workflow_dock(viewer: napari.Viewer) -> WorkflowDock:
+    """Workflow dock of a viewer, added on the right if it is not there."""
+    found = _docked(viewer, WORKFLOW_TITLE)
+    if isinstance(found, WorkflowDock):
+        return found
+    dock = WorkflowDock(viewer)
+    viewer.window.add_dock_widget(
+        dock, name=WORKFLOW_TITLE, area="right", add_vertical_stretch=False
+    )
+    return dock
+
+
+def add_measure_dock(viewer: napari.Viewer) -> MeasureDock:
+    """Measure dock of a viewer, added at the bottom if it is not there."""
+    found = _docked(viewer, MEASURE_TITLE)
+    if isinstance(found, MeasureDock):
+        return found
+    dock = MeasureDock(viewer)
+    viewer.window.add_dock_widget(
+        dock, name=MEASURE_TITLE, area="bottom", add_vertical_stretch=False
+    )
+    return dock
+
+
+def open_project(
+    viewer: napari.Viewer, folder: str | Path
+) -> tuple[WorkflowDock, MeasureDock | None]:
+    """Open a project in a viewer with its docks.
+
+    Raises
+    ------
+    SlagsegError
+        If the folder is no project.
+    """
+    workflow = add_workflow_dock(viewer)
+    project = workflow.session.open(folder)
+    measure = None
+    if (project.tables / "particles.csv").exists():
+        measure = add_measure_dock(viewer)
+        workflow.show_page("Measure")
+    return workflow, measure
+
+
+def view_project(folder: str | Path, *, block: bool = True) -> napari.Viewer:
+    """Open napari on a project; waits until the window is closed if `block`."""
+    import napari
+
+    from napari_slagseg.project import Project
+
+    Project(folder)  # a clear error before a window opens
+    viewer = napari.Viewer(title=f"slagseg: {Path(folder).name}")
+    open_project(viewer, folder)
+    if block:
+        napari.run()
+    return viewer
+
+
+def settle(seconds: float = 1.0) -> None:
+    """Let the window draw for a while."""
+    from qtpy.QtWidgets import QApplication
+
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        QApplication.processEvents()
+        time.sleep(0.02)
+
+
+def screenshot_project(
+    folder: str | Path,
+    path: str | Path,
+    *,
+    size: tuple[int, int] = (1600, 1000),
+    page: str | None = None,
+) -> None:
+    """Picture of the whole window with a project open.
+
+    Parameters
+    ----------
+    folder : path
+        The project.
+    path : path
+        PNG to write.
+    size : (width, height)
+        Of the window in pixels.
+    page : str or None
+        Page of the workflow dock; None takes the one that opens by itself.
+    """
+    viewer = view_project(folder, block=False)
+    viewer.window.resize(*size)
+    workflow = add_workflow_dock(viewer)
+    if page is not None:
+        workflow.show_page(page)
+    settle(2.0)
+    viewer.reset_view()
+    settle(1.0)
+    viewer.screenshot(path=str(path), canvas_only=False, flash=False)
+    workflow.session.close()
+    viewer.close()
+
+
+__all__ = [
+    "MEASURE_TITLE",
+    "WORKFLOW_TITLE",
+    "add_measure_dock",
+    "add_workflow_dock",
+    "open_project",
+    "screenshot_project",
+    "settle",
+    "view_project",
+]

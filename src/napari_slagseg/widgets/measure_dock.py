@@ -1,0 +1,222 @@
+"""The measure dock: the particle table, and curves of it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari.utils.notifications import show_error, show_info
+from qtpy.QtCore import QItemSelectionModel, Qt
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QSplitter,
+    QTableView,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_slagseg import io
+from napari_slagseg.data import ParticleTable, SlagsegError
+from napari_slagseg.widgets import layers
+from napari_slagseg.widgets.particle_model import ParticleModel
+from napari_slagseg.widgets.plots import PlotCanvas
+from napari_slagseg.widgets.session import session_of
+from napari_slagseg.workflow import STEPS, ReportConfig, last_config
+from napari_slagseg.workflow.report import results_of
+
+if TYPE_CHECKING:
+    import napari
+
+SHOWN_ON_HOVER = ("equivalent_diameter_um", "sphericity", "volume_liberation", "surface_liberation")
+
+
+class MeasureDock(QWidget):
+    """Particle table and plots, linked with the viewer.
+
+    Clicking a row takes the viewer to the particle; pointing at a particle in the
+    viewer marks its row.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+    """
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__()
+        self.viewer = napari_viewer
+        self.session = session_of(napari_viewer)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.table: ParticleTable | None = None
+        self.model = ParticleModel()
+        self.view = QTableView()
+        self.view.setModel(self.model)
+        self.view.setSortingEnabled(True)
+        self.view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.view.verticalHeader().setVisible(False)
+        self.view.clicked.connect(lambda index: self.go_to(self.model.label_at(index.row())))
+        self.about = QLabel("Measure a project to see its particles here.")
+        self.about.setWordWrap(True)
+        self.tabs = QTabWidget()
+        self.tabs.setMinimumWidth(330)
+        self.plots: dict[str, PlotCanvas] = {}
+        splitter = QSplitter(Qt.Orientation.Horizontal)
+        splitter.addWidget(self.view)
+        splitter.addWidget(self.tabs)
+        splitter.setStretchFactor(0, 3)
+        splitter.setStretchFactor(1, 2)
+        save_table, save_plot = QPushButton("Save table…"), QPushButton("Save plot…")
+        save_table.setToolTip("a copy of the CSV and of its definitions")
+        save_plot.setToolTip("the shown plot as PNG, SVG or PDF")
+        save_table.clicked.connect(self._save_table)
+        save_plot.clicked.connect(self._save_plot)
+        top = QHBoxLayout()
+        top.addWidget(self.about, 1)
+        top.addWidget(save_table)
+        top.addWidget(save_plot)
+        layout = QVBoxLayout(self)
+        layout.addLayout(top)
+        layout.addWidget(splitter, 1)
+        self.viewer.mouse_move_callbacks.append(self._hover)
+        self.session.project_changed.connect(self._changed)
+        self.session.results_changed.connect(self._changed)
+        self.refresh()
+
+    def _changed(self, _: object) -> None:
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the table and curves of the open project."""
+        project = self.session.project
+        if project is None or not (project.tables / "particles.csv").exists():
+            return
+        try:
+            self.table = io.read_particle_table(project.tables / "particles.csv")
+            config = last_config(project, STEPS["report"])
+            results = results_of(project, config if isinstance(config, ReportConfig) else None)
+        except SlagsegError as error:
+            show_error(str(error))
+            return
+        frame = self.table.frame
+        self.model.set_table(frame, dict(self.table.definitions))
+        self.view.resizeColumnsToContents()
+        stale = STEPS["measure"].state(project) != "done"
+        self.about.setText(
+            f"<b>{len(frame):,} particles</b>, {int(frame['touches_border'].sum()):,} touch the "
+            f"border. Target: {self.table.table.target}."
+            + (" <span style='color:#d55e00'>Out of date: measure again.</span>" if stale else "")
+        )
+        if layers.PARTICLES_LAYER in self.viewer.layers:
+            named = [c for c in ("label", *SHOWN_ON_HOVER) if c in frame]
+            shown = frame[named].rename(columns={"label": "index"})
+            self.viewer.layers[layers.PARTICLES_LAYER].features = shown
+        for name, draw in results.plots().items():
+            if name not in self.plots:
+                self.plots[name] = PlotCanvas()
+                self.tabs.addTab(self.plots[name], name.replace("_", " "))
+            draw(self.plots[name].fresh_axes())
+            self.plots[name].finish()
+
+    def go_to(self, label: int) -> None:
+        """Take the viewer to a particle and mark it."""
+        if self.table is None:
+            return
+        frame = self.table.frame
+        row = frame[frame["label"] == label]
+        if row.empty:
+            return
+        centre = row[["centroid_z_um", "centroid_y_um", "centroid_x_um"]].to_numpy()[0]
+        diameter = float(row["equivalent_diameter_um"].iat[0])
+        dims = self.viewer.dims
+        for axis in range(3):
+            dims.set_point(dims.ndim - 3 + axis, float(centre[axis]))
+        self.viewer.camera.center = tuple(map(float, centre))
+        # the particle takes a quarter of the canvas's smaller side
+        shorter = min(self.viewer.canvas.size)
+        self.viewer.camera.zoom = 0.25 * shorter / max(diameter, 1e-6)
+        if layers.PARTICLES_LAYER in self.viewer.layers:
+            layer = self.viewer.layers[layers.PARTICLES_LAYER]
+            layer.visible = True
+            layer.selected_label = label
+            self.viewer.layers.selection.active = layer
+        self.session.particle_chosen.emit(label, True)
+
+    def _hover(self, viewer: napari.Viewer, event: object) -> None:
+        if self.table is None or layers.PARTICLES_LAYER not in viewer.layers:
+            return
+        layer = viewer.layers[layers.PARTICLES_LAYER]
+        value = layer.get_value(
+            event.position,
+            view_direction=event.view_direction,
+            dims_displayed=event.dims_displayed,
+            world=True,
+        )
+        if isinstance(value, tuple):
+            value = value[-1]
+        if value is not None and value > 0:
+            self.mark_row(int(value))
+
+    def mark_row(self, label: int) -> None:
+        """Mark the row of a particle without moving the viewer."""
+        row = self.model.row_of(label)
+        if row is None:
+            return
+        index = self.model.index(row, 0)
+        flags = (
+            QItemSelectionModel.SelectionFlag.ClearAndSelect
+            | QItemSelectionModel.SelectionFlag.Rows
+        )
+        self.view.selectionModel().setCurrentIndex(index, flags)
+        self.view.scrollTo(index, QAbstractItemView.ScrollHint.EnsureVisible)
+
+    def chosen_label(self) -> int | None:
+        """Particle whose row is marked."""
+        rows = self.view.selectionModel().selectedRows()
+        return self.model.label_at(rows[0].row()) if rows else None
+
+    def _save_table(self) -> None:
+        project = self.session.project
+        if project is None or self.table is None:
+            show_error("There is no table yet: measure first.")
+            return
+        path, _ = QFileDialog.getSaveFileName(self, "Save table", "particles.csv", "CSV (*.csv)")
+        if not path:
+            return
+        source = project.tables / "particles.csv"
+        try:
+            shutil.copyfile(source, path)
+            shutil.copyfile(source.with_suffix(".json"), Path(path).with_suffix(".json"))
+        except OSError as error:
+            show_error(f"{path} could not be written: {error.strerror}.")
+            return
+        show_info(f"Saved {path} and its definitions.")
+
+    def _save_plot(self) -> None:
+        canvas = self.tabs.currentWidget()
+        if not isinstance(canvas, PlotCanvas):
+            show_error("There is no plot yet: measure first.")
+            return
+        path, _ = QFileDialog.getSaveFileName(
+            self, "Save plot", "plot.png", "PNG (*.png);;SVG (*.svg);;PDF (*.pdf)"
+        )
+        if path:
+            try:
+                io.write_figure(canvas.figure, path)
+            except (SlagsegError, ValueError) as error:
+                show_error(str(error))
+
+    def closeEvent(self, event: object) -> None:
+        """Stop listening to the viewer."""
+        if self._hover in self.viewer.mouse_move_callbacks:
+            self.viewer.mouse_move_callbacks.remove(self._hover)
+        super().closeEvent(event)
+
+
+__all__ = ["MeasureDock"]

@@ -1,0 +1,92 @@
+"""What the docks of one viewer share: the open project and the particle that is looked at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from psygnal import Signal
+
+from napari_slagseg.data import Volume
+from napari_slagseg.project import Project, ProjectLockedError
+
+if TYPE_CHECKING:
+    import napari
+
+_SESSIONS: WeakKeyDictionary[object, Session] = WeakKeyDictionary()
+
+
+class Session:
+    """Project of one viewer.
+
+    While a project is open its lock is held, so that no other process writes to
+    it; where another process has it, the project is opened for reading only.
+
+    Signals
+    -------
+    project_changed : (Project or None)
+        Another project was opened.
+    results_changed : (str)
+        A step (by name) left new results, or the user changed its results.
+    particle_chosen : (int, bool)
+        Label that was chosen, and whether the viewer should go there.
+    """
+
+    project_changed = Signal(object)
+    results_changed = Signal(str)
+    particle_chosen = Signal(int, bool)
+
+    def __init__(self) -> None:
+        self.project: Project | None = None
+        self.read_only_reason = ""
+        self._volume: Volume | None = None
+
+    @property
+    def writable(self) -> bool:
+        """Whether a project is open and this process may write to it."""
+        return self.project is not None and not self.read_only_reason
+
+    def volume(self) -> Volume:
+        """CT of the open project, read once."""
+        if self.project is None:
+            raise RuntimeError("no project is open")
+        if self._volume is None:
+            self._volume = self.project.volume()
+        return self._volume
+
+    def open(self, folder: str | Path) -> Project:
+        """Open a project, closing the one before.
+
+        Raises
+        ------
+        SlagsegError
+            If the folder is no project; the one before then stays open.
+        """
+        project = Project(folder)
+        volume = project.volume()
+        self.close()
+        self.read_only_reason = ""
+        try:
+            project.lock.acquire()
+        except ProjectLockedError as error:
+            self.read_only_reason = str(error)
+        self.project, self._volume = project, volume
+        self.project_changed.emit(project)
+        return project
+
+    def close(self) -> None:
+        """Close the project and give its lock back."""
+        if self.project is not None:
+            self.project.lock.release()
+        self.project, self._volume = None, None
+
+
+def session_of(viewer: napari.Viewer) -> Session:
+    """Session of a viewer, made on first use."""
+    if viewer not in _SESSIONS:
+        _SESSIONS[viewer] = Session()
+    return _SESSIONS[viewer]
+
+
+__all__ = ["Session", "session_of"]
