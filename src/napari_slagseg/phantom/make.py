@@ -1,0 +1,151 @@
+"""Making a phantom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from napari_slagseg.data import (
+    CancelToken,
+    PhaseTable,
+    Progress,
+    ProgressEvent,
+    SlagsegError,
+    Volume,
+    no_progress,
+    stop_if_cancelled,
+)
+from napari_slagseg.phantom.ct import scan
+from napari_slagseg.phantom.cuts import PhantomMap, cut
+from napari_slagseg.phantom.particles import pack
+from napari_slagseg.phantom.presets import (
+    AIR_GREY,
+    GREYS,
+    LEVELS,
+    PHASES,
+    PRESETS,
+    VOXEL_UM,
+    Degradation,
+    Preset,
+)
+from napari_slagseg.phantom.truth import ContinuousTruth, rasterise
+
+
+@dataclass(frozen=True)
+class Phantom:
+    """A correlative sample with exact truth.
+
+    Attributes
+    ----------
+    ct : Volume
+        uint16.
+    phases : (z, y, x) uint8
+        True phase at every voxel's centre; pores are background.
+    particles : (z, y, x) uint32
+        True particle at every voxel's centre, labels 1 to n.
+    maps : tuple of PhantomMap
+    table : PhaseTable
+        With the target set and the groups of K.
+    exact : DataFrame
+        One row a particle with voxels: ``label``, ``volume_um3`` and one
+        ``volume_um3_<phase>`` a phase, from sub-voxel points inside the volume.
+    config : dict
+        Preset, degradation and seed.
+    """
+
+    ct: Volume
+    phases: NDArray[np.uint8]
+    particles: NDArray[np.uint32]
+    maps: tuple[PhantomMap, ...]
+    table: PhaseTable
+    exact: pd.DataFrame
+    config: dict[str, Any]
+
+
+def make_phantom(
+    preset: Preset = "tiny",
+    degradation: Degradation = "easy",
+    seed: int = 0,
+    *,
+    n_maps: int | None = None,
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+) -> Phantom:
+    """Make a phantom; the same arguments give the same arrays on any number of threads.
+
+    Parameters
+    ----------
+    preset : {"tiny", "sample", "512"}
+    degradation : {"easy", "medium", "hard", "extreme"}
+    seed : int
+        Seeds differ in packing, structure, noise and cuts.
+    n_maps : int or None
+        None takes the preset's.
+
+    Raises
+    ------
+    SlagsegError
+        If preset or degradation is not known.
+    """
+    if preset not in PRESETS:
+        raise SlagsegError(f"There is no preset '{preset}'. Choose: {', '.join(PRESETS)}.")
+    if degradation not in LEVELS:
+        raise SlagsegError(f"There is no degradation '{degradation}'. Choose: {', '.join(LEVELS)}.")
+    size, level = PRESETS[preset], LEVELS[degradation]
+    depth, height, width = size.shape
+    radius = 0.47 * min(height, width)
+    # one stream each, so that more maps or another noise leave the packing as it is
+    streams = np.random.SeedSequence([seed, list(PRESETS).index(preset)]).spawn(3)
+    progress(ProgressEvent("packing particles", 0.0))
+    packing = pack(size, VOXEL_UM, radius, np.random.default_rng(streams[0]))
+    stop_if_cancelled(cancel)
+    truth = ContinuousTruth.of(packing, size.shape)
+
+    def on_slab(share: float) -> None:
+        stop_if_cancelled(cancel)
+        progress(ProgressEvent("drawing particles", 0.1 + 0.6 * share))
+
+    particles, phases, grey, counts = rasterise(
+        truth, size.subsamples, GREYS, AIR_GREY, radius, on_slab
+    )
+    progress(ProgressEvent("scanning", 0.75))
+    ct = scan(grey, level, radius, np.random.default_rng(streams[1]))
+    stop_if_cancelled(cancel)
+    count = size.n_maps if n_maps is None else n_maps
+    maps = []
+    map_streams = streams[2].spawn(count)
+    # what tilt and curvature take up must stay inside the volume
+    reach = radius * np.sin(np.deg2rad(level.tilt_deg)) + level.sag * 2 * radius
+    low, high = min(reach + 2, depth * 0.4), max(depth - 3 - reach, depth * 0.6)
+    for i, stream in enumerate(map_streams):
+        rng = np.random.default_rng(stream)
+        progress(ProgressEvent(f"cutting map {i + 1}", 0.8 + 0.2 * i / max(count, 1)))
+        centre = low + (high - low) * (i + rng.uniform(0.35, 0.65)) / count
+        maps.append(cut(truth, VOXEL_UM, radius, level, centre, f"map_{i + 1}", rng))
+        stop_if_cancelled(cancel)
+    return Phantom(
+        ct=Volume(ct, (VOXEL_UM,) * 3, f"phantom {preset} {degradation}"),
+        phases=phases,
+        particles=particles,
+        maps=tuple(maps),
+        table=PHASES,
+        exact=_exact(counts, size.subsamples),
+        config={"preset": preset, "degradation": degradation, "seed": seed},
+    )
+
+
+def _exact(counts: NDArray[np.int64], subsamples: int) -> pd.DataFrame:
+    unit = (VOXEL_UM / subsamples) ** 3
+    present = np.flatnonzero(counts.sum(axis=1))
+    frame = pd.DataFrame({"label": present + 1, "volume_um3": counts[present].sum(axis=1) * unit})
+    for phase in PHASES:
+        if phase.id:
+            frame[f"volume_um3_{phase.name}"] = counts[present, phase.id] * unit
+    return frame
+
+
+__all__ = ["Phantom", "make_phantom"]
