@@ -1,33 +1,21 @@
 """Files to nouns and back; every guard against bad files lives here."""
 
-from napari_slagseg.io.atomic import (
-    atomic_file,
-    atomic_folder,
-    fingerprint,
-    read_json,
-    read_text,
-    to_json,
-    write_error,
-    write_json,
-    write_text,
-)
+from napari_slagseg.io.atomic import atomic_file, atomic_folder, write_error
+from napari_slagseg.io.colours import COLOUR_TOLERANCE, match_colours
+from napari_slagseg.io.fingerprints import fingerprint
 from napari_slagseg.io.legends import read_legend, write_legend
 from napari_slagseg.io.maps import read_mineral_map, write_false_colour, write_raster
 from napari_slagseg.io.placements import read_placed_map, write_placed_map
+from napari_slagseg.io.raw import RawLayout
 from napari_slagseg.io.tables import (
     read_particle_table,
     write_figure,
     write_frame,
     write_particle_table,
 )
+from napari_slagseg.io.text import read_json, read_text, to_json, write_json, write_text
 from napari_slagseg.io.truth import read_ground_truth, write_ground_truth
-from napari_slagseg.io.volumes import (
-    RawLayout,
-    read_labels,
-    read_volume,
-    stored_voxel_size,
-    write_volume,
-)
+from napari_slagseg.io.volumes import read_labels, read_volume, stored_voxel_size, write_volume
 from napari_slagseg.io.zarr_store import (
     open_zarr_array,
     read_zarr_array,
@@ -36,10 +24,12 @@ from napari_slagseg.io.zarr_store import (
 )
 
 __all__ = [
+    "COLOUR_TOLERANCE",
     "RawLayout",
     "atomic_file",
     "atomic_folder",
     "fingerprint",
+    "match_colours",
     "open_zarr_array",
     "read_ground_truth",
     "read_json",

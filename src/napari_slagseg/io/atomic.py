@@ -3,49 +3,40 @@
 from __future__ import annotations
 
 import errno
-import hashlib
-import json
-import math
 import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from napari_slagseg.data import SlagsegError
-
-_BLOCK = 1 << 22
 
 
 def write_error(path: Path, error: OSError) -> SlagsegError:
     """Explain a failed write in a user's words; the older file is untouched."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        where = path.parent
-        while not where.exists() and where != where.parent:
-            where = where.parent
-        free = shutil.disk_usage(where).free / 1e6
+    kept = "What was there before is untouched. " if os.path.lexists(path) else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return SlagsegError(
-            f"{path} could not be written: the disk is full ({free:,.0f} MB free). "
-            "What was there before is untouched. Free some space and run the step again."
+            f"{path} could not be written: the disk is full ({_free_space(path)} free). "
+            f"{kept}Free some space and run the step again."
+        )
+    if error.errno == errno.EFBIG:
+        return SlagsegError(
+            f"{path} could not be written: it would be larger than a file may be there "
+            f"({_free_space(path)} free on the disk). {kept}Write to another place."
         )
     return SlagsegError(
         f"{path} could not be written: {error.strerror or error}. "
-        "What was there before is untouched. Check the folder and its permissions."
+        f"{kept}Check the folder and its permissions."
     )
 
 
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _free_space(path: Path) -> str:
+    for folder in path.absolute().parents:
+        with suppress(OSError):
+            return f"{shutil.disk_usage(folder).free / 1e6:,.1f} MB"
+    return "an unknown amount"
 
 
 @contextmanager
@@ -65,14 +56,14 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
+        _sync(temporary)
         temporary.replace(path)
-        _sync_folder(path.parent)
+        _sync(path.parent)
     except OSError as error:
         raise write_error(path, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -82,133 +73,69 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     An older folder is moved aside first and removed only when the new one is in
     place; if the process dies between the two renames, `recover_folder` (called
     by every reader) brings the older one back.
+
+    Raises
+    ------
+    SlagsegError
+        If the disk is full or the place cannot be written to.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}")
-    older = path.with_name(f".{path.name}.older")
+    older = _older(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         recover_folder(path)
         temporary.mkdir()
         yield temporary
-        if path.exists():
+        for folder, _, names in os.walk(temporary):
+            for name in names:
+                _sync(Path(folder, name))
+            _sync(Path(folder))
+        if os.path.lexists(path):
             path.rename(older)
         temporary.rename(path)
-        _sync_folder(path.parent)
-        shutil.rmtree(older, ignore_errors=True)
+        _sync(path.parent)
+        _remove(older)
     except OSError as error:
         recover_folder(path)
         raise write_error(path, error) from error
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        _remove(temporary)
 
 
 def recover_folder(path: Path) -> None:
     """Bring back a folder whose replacement was cut off between its two renames."""
-    older = path.with_name(f".{path.name}.older")
-    if older.exists():
-        if path.exists():
-            shutil.rmtree(older, ignore_errors=True)
-        else:
-            older.rename(path)
+    older = _older(path)
+    # on a medium that cannot be written, the reader that asked will say what is missing
+    with suppress(OSError):
+        if os.path.lexists(older):
+            if os.path.lexists(path):
+                _remove(older)
+            else:
+                older.rename(path)
 
 
-def write_text(path: str | Path, text: str) -> None:
-    """Write a UTF-8 text file atomically."""
-    with atomic_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+def _older(path: Path) -> Path:
+    return path.with_name(f".{path.name}.older")
 
 
-def _plain(value: Any) -> Any:
-    """JSON values from numpy and non-finite ones; a number that is not one becomes null."""
-    if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Path):
-        return str(value)
-    return value
-
-
-def to_json(value: Any) -> str:
-    """Strict JSON text (NaN and infinities become null), indented."""
-    return json.dumps(_plain(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def write_json(path: str | Path, value: Any) -> None:
-    """Write strict JSON atomically; numpy values are taken, NaN becomes null."""
-    write_text(path, to_json(value))
-
-
-def read_json(path: str | Path, what: str = "the file") -> Any:
-    """Read a JSON file, or say what is wrong with it and where."""
-    path = Path(path)
-    text = read_text(path, what)
+def _sync(path: Path) -> None:
+    """Have the disk keep what was written: a power cut then finds the old or the new, not half."""
+    if os.name != "posix" and path.is_dir():
+        return
+    handle = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
     try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise SlagsegError(
-            f"{path} ({what}) is not valid JSON: {error.msg} in line {error.lineno}."
-        ) from error
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
-def read_text(path: str | Path, what: str = "the file") -> str:
-    """Read a UTF-8 text file (with or without a byte-order mark)."""
-    path = Path(path)
-    require_file(path, what)
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SlagsegError(
-            f"{path} ({what}) is not a text file in UTF-8. Save it again as 'CSV UTF-8' or JSON."
-        ) from error
-    except OSError as error:
-        raise SlagsegError(f"{path} ({what}) cannot be read: {error.strerror}.") from error
-
-
-def require_file(path: Path, what: str) -> None:
-    """Raise a clear error where `path` is no file."""
-    if path.is_dir():
-        raise SlagsegError(f"{path} is a folder; {what} must be a file.")
-    if not path.is_file():
-        raise SlagsegError(f"{path} does not exist. Check the name of {what}.")
-
-
-def fingerprint(path: str | Path) -> str:
-    """SHA-256 of a file, or of a folder's file names and contents; read in blocks of 4 MiB."""
-    path = Path(path)
-    hashed = hashlib.sha256()
-    if path.is_dir():
-        files = sorted(p for p in path.rglob("*") if p.is_file())
-    elif path.is_file():
-        files = [path]
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
     else:
-        raise SlagsegError(f"{path} does not exist.")
-    for file in files:
-        if path.is_dir():
-            hashed.update(f"{file.relative_to(path).as_posix()}\0".encode())
-        with file.open("rb") as stream:
-            while block := stream.read(_BLOCK):
-                hashed.update(block)
-    return hashed.hexdigest()
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
-__all__ = [
-    "atomic_file",
-    "atomic_folder",
-    "fingerprint",
-    "read_json",
-    "read_text",
-    "recover_folder",
-    "require_file",
-    "to_json",
-    "write_error",
-    "write_json",
-    "write_text",
-]
+__all__ = ["atomic_file", "atomic_folder", "recover_folder", "write_error"]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
-from napari_slagseg.data import Cutout, PlacedMap, PlacementSurface, SlagsegError
-from napari_slagseg.io.atomic import read_json, write_json
+from napari_slagseg.data import Cutout, CutoutState, PlacedMap, PlacementSurface, SlagsegError
+from napari_slagseg.io.formats import check_version
+from napari_slagseg.io.text import read_json, write_json
 
 FORMAT = 1
 
@@ -35,6 +36,7 @@ def write_placed_map(placed: PlacedMap, path: str | Path) -> None:
     write_json(
         path,
         {
+            "kind": "slagseg placement",
             "format": FORMAT,
             "map": placed.map_name,
             "placed": placed.placed,
@@ -65,14 +67,18 @@ def _triple(values: Any) -> tuple[float, float, float]:
     return (float(z), float(y), float(x))
 
 
+def _state(value: Any) -> CutoutState:
+    if value not in get_args(CutoutState):
+        raise ValueError(f"unknown state '{value}' of a cutout")
+    state: CutoutState = value
+    return state
+
+
 def read_placed_map(path: str | Path) -> PlacedMap:
     """Read a placement, or say what is wrong with the file."""
     content = read_json(path, "the placement")
     try:
-        if int(content["format"]) > FORMAT:
-            raise SlagsegError(
-                f"{path} was written by a newer version of napari-slagseg. Update it."
-            )
+        check_version(content, FORMAT, path)
         surface = content["surface"]
         cutouts = tuple(
             Cutout(
@@ -84,7 +90,7 @@ def read_placed_map(path: str | Path) -> PlacedMap:
                 row_step_zyx=_triple(c["row_step_zyx"]),
                 column_step_zyx=_triple(c["column_step_zyx"]),
                 score=float("nan") if c["score"] is None else float(c["score"]),
-                state=c["state"],
+                state=_state(c["state"]),
                 residual_voxels=float(c["residual_voxels"] or 0.0),
             )
             for c in content["cutouts"]
@@ -111,9 +117,9 @@ def read_placed_map(path: str | Path) -> PlacedMap:
             reason=str(content["reason"]),
             details=content["details"],
         )
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, SlagsegError):
-            raise
+    except SlagsegError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SlagsegError(
             f"{path} is not a placement, or is damaged ({type(error).__name__}: {error}). "
             "Register the map again."

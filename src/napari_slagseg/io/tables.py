@@ -8,18 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from napari_slagseg.data import (
-    ColumnDefinition,
-    ParticleTable,
-    Phase,
-    PhaseTable,
-    SlagsegError,
-)
-from napari_slagseg.io.atomic import atomic_file, read_json, require_file, write_json
+from napari_slagseg.data import ColumnDefinition, ParticleTable, SlagsegError
+from napari_slagseg.io.atomic import atomic_file
+from napari_slagseg.io.formats import check_version, table_from_json, table_to_json
+from napari_slagseg.io.text import read_json, require_file, write_json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+FORMAT = 1
 _FORMULA_STARTS = ("=", "+", "-", "@")
 
 
@@ -44,19 +41,46 @@ def write_particle_table(
     """Write a particle table as CSV and its sidecar of the same stem as JSON.
 
     The sidecar is written first, so a CSV never stands without its meaning.
+
+    Parameters
+    ----------
+    table : ParticleTable
+    csv_path : path
+        Ends in ``.csv``.
+    provenance : mapping, optional
+        What made the table (JSON values).
+
+    Raises
+    ------
+    SlagsegError
+        If a column is not defined, or the place cannot be written to.
     """
     csv_path = Path(csv_path)
+    if csv_path.suffix.lower() == ".json":
+        raise SlagsegError(f"{csv_path}: the table is CSV; its sidecar takes the ending .json.")
+    undefined = [str(c) for c in table.frame.columns if c not in table.definitions]
+    if undefined:
+        raise SlagsegError(
+            f"{csv_path}: the columns {', '.join(undefined)} have no definition (unit, meaning)."
+        )
     write_json(
         csv_path.with_suffix(".json"),
         {
+            "kind": "slagseg particle table",
+            "format": FORMAT,
+            "table": csv_path.name,
+            "rows": len(table),
             "dimension": table.dimension,
             "voxel_size_um": list(table.voxel_size_um),
-            "target": table.table.target,
             "columns": {
-                name: {"unit": d.unit, "meaning": d.meaning, "source": d.source}
-                for name, d in table.definitions.items()
+                str(name): {
+                    "unit": table.definitions[name].unit,
+                    "meaning": table.definitions[name].meaning,
+                    "source": table.definitions[name].source,
+                }
+                for name in table.frame.columns
             },
-            "phases": [dict(vars(phase)) for phase in table.table],
+            **table_to_json(table.table),
             "notes": dict(table.notes),
             "provenance": dict(provenance or {}),
         },
@@ -65,27 +89,43 @@ def write_particle_table(
 
 
 def read_particle_table(csv_path: str | Path) -> ParticleTable:
-    """Read a particle table and its sidecar."""
+    """Read a particle table and its sidecar.
+
+    Raises
+    ------
+    SlagsegError
+        If one of the two is missing, damaged or of a newer format.
+    """
     csv_path = Path(csv_path)
     require_file(csv_path, "the particle table")
     sidecar = read_json(csv_path.with_suffix(".json"), "the definitions of the particle table")
     try:
-        frame = pd.read_csv(csv_path)
+        check_version(sidecar, FORMAT, csv_path.with_suffix(".json"))
+        frame = pd.read_csv(csv_path, float_precision="round_trip")
+        missing = [name for name in sidecar["columns"] if name not in frame.columns]
+        if missing:
+            raise SlagsegError(
+                f"{csv_path} lacks the columns {', '.join(missing)}. Run 'measure' again."
+            )
         if frame["touches_border"].dtype != bool:
-            frame["touches_border"] = frame["touches_border"].astype(str).isin(("True", "1"))
+            # spreadsheets write TRUE; an empty table has no type
+            text = frame["touches_border"].astype(str).str.lower()
+            frame["touches_border"] = text.isin(("true", "1"))
         z, y, x = sidecar["voxel_size_um"]
         return ParticleTable(
             frame=frame,
             definitions={k: ColumnDefinition(**v) for k, v in sidecar["columns"].items()},
             voxel_size_um=(float(z), float(y), float(x)),
-            table=PhaseTable(tuple(Phase(**p) for p in sidecar["phases"]), sidecar["target"]),
+            table=table_from_json(sidecar),
             dimension=int(sidecar["dimension"]),
             notes=sidecar["notes"],
         )
-    except (KeyError, TypeError, ValueError, pd.errors.ParserError) as error:
-        if isinstance(error, SlagsegError):
-            raise
-        raise SlagsegError(f"{csv_path} is damaged ({error}). Run 'measure' again.") from error
+    except SlagsegError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise SlagsegError(
+            f"{csv_path} is damaged ({type(error).__name__} {error}). Run 'measure' again."
+        ) from error
 
 
 def write_figure(figure: Figure, path: str | Path, dpi: int = 150) -> None:

@@ -1,8 +1,8 @@
-"""TIFF in all the forms in which CT volumes come."""
+"""TIFF in all the forms in which CT volumes come: plain, BigTIFF, ImageJ and OME."""
 
 from __future__ import annotations
 
-import re
+import math
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -13,197 +13,209 @@ from numpy.typing import NDArray
 
 from napari_slagseg.data import SlagsegError, VoxelSize
 from napari_slagseg.io.atomic import atomic_file
-from napari_slagseg.io.guards import check_numeric
+from napari_slagseg.io.guards import READ_FAULTS, check_memory, unreadable
+from napari_slagseg.io.stored import StoredArray, micrometres_per
 
-SUFFIXES = (".tif", ".tiff", ".btf", ".tf8")
+SUFFIXES = (".tif", ".tiff", ".btf", ".tf2", ".tf8")
 
-MICROMETRES = {
-    "nm": 1e-3, "nanometer": 1e-3, "nanometre": 1e-3,
-    "um": 1.0, "µm": 1.0, "μm": 1.0, "\\u00b5m": 1.0, "\\u00B5m": 1.0, "micron": 1.0,
-    "microns": 1.0, "micrometer": 1.0, "micrometre": 1.0,
-    "mm": 1e3, "millimeter": 1e3, "millimetre": 1e3,
-    "cm": 1e4, "centimeter": 1e4, "centimetre": 1e4,
-    "m": 1e6, "meter": 1e6, "metre": 1e6,
-    "inch": 25400.0,
-}  # fmt: skip
-"""Micrometres in a unit of length, by the names that files use."""
+_LARGEST_PLAIN = 3_900_000_000
+"""Bytes up to which 32-bit offsets, and ImageJ's own form, are safe."""
+
+_NOT_ONE = {"C": "channels", "T": "time points", "R": "tiles", "P": "positions"}
 
 
-def natural_order(path: Path) -> list[Any]:
-    """Sort key under which slice_2 comes before slice_10."""
-    return [int(part) if part.isdigit() else part.lower() for part in re.split(r"(\d+)", path.name)]
+def read_tiff(path: Path, *, apply_palette: bool = False) -> StoredArray:
+    """Read a TIFF; memory-mapped where it lies in one uncompressed piece.
 
+    The voxel size is taken from ImageJ's metadata (unit, resolution, slice
+    spacing) or OME's (`PhysicalSizeZ`, `Y`, `X`). TIFF's plain resolution tags
+    are not taken: they know no slice spacing, and most programs fill them with
+    72 dpi or with 1 and mean nothing by it.
 
-def _unreadable(path: Path, error: Exception) -> SlagsegError:
-    return SlagsegError(
-        f"{path} cannot be read as TIFF ({error}). It may be damaged or cut short; export it again."
-    )
+    Parameters
+    ----------
+    path : path
+    apply_palette : bool
+        Look indexed colours up, so that they come back as RGB. Otherwise their
+        indices are the values.
 
-
-def read_tiff(path: Path) -> NDArray[Any]:
-    """All planes of a TIFF as one array, memory-mapped where it is uncompressed."""
+    Raises
+    ------
+    SlagsegError
+        If it cannot be read, or holds several images or channels.
+    """
     try:
         with tifffile.TiffFile(path) as file:
-            series = file.series[0] if file.series else None
-            if series is None:
-                raise SlagsegError(f"{path} holds no image.")
-            page = file.pages[0]
-            if getattr(page, "photometric", None) == tifffile.PHOTOMETRIC.PALETTE:
-                return _squeezed(np.asarray(page.asarray()))
-            # several images of one shape and no series of their own are slices
-            if (
-                len(file.series) > 1
-                and all(s.shape == series.shape and s.dtype == series.dtype for s in file.series)
-                and len(series.shape) == 2
-            ):
-                return np.stack([s.asarray() for s in file.series])
-            try:
-                mapped = tifffile.memmap(path, mode="r", series=0)
-                return _squeezed(mapped)
-            except ValueError:  # compressed or not contiguous
-                return _squeezed(series.asarray())
+            return _read_open(file, path, apply_palette)
     except SlagsegError:
         raise
-    except (tifffile.TiffFileError, ValueError, OSError, RuntimeError, KeyError, IndexError) as e:
-        raise _unreadable(path, e) from e
+    except READ_FAULTS as error:
+        raise unreadable(path, "TIFF", error) from error
 
 
-def _squeezed(data: NDArray[Any]) -> NDArray[Any]:
-    """Drop axes of length one in front, down to a volume."""
-    while data.ndim > 3 and data.shape[0] == 1:
-        data = data[0]
-    if data.ndim > 3 and data.shape[-1] not in (3, 4):
-        kept = tuple(s for s in data.shape if s != 1)
-        if len(kept) == 3:
-            data = data.reshape(kept)
-    return data
+def tiff_voxel_size(path: Path) -> tuple[VoxelSize | None, str]:
+    """Voxel size in the metadata of a TIFF, or None and what is missing; reads no image."""
+    try:
+        with tifffile.TiffFile(path) as file:
+            return _stated_size(file)
+    except READ_FAULTS as error:
+        raise unreadable(path, "TIFF", error) from error
 
 
-def read_slices(folder: Path) -> NDArray[Any]:
-    """A folder of 2-D TIFF slices as a volume, in natural order of the names."""
-    files = sorted(
-        (p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.name[0] != "."),
-        key=natural_order,
-    )
-    if not files:
+def _read_open(file: tifffile.TiffFile, path: Path, apply_palette: bool) -> StoredArray:
+    # thumbnails come as further series of reduced pages
+    images = [s for s in file.series if not s.keyframe.is_reduced] or list(file.series)
+    if not images:
+        raise SlagsegError(f"{path} holds no image.")
+    if len(images) > 1:
+        shapes = ", ".join(f"{s.shape} {s.dtype}" for s in images[:4])
         raise SlagsegError(
-            f"Folder {folder} holds no TIFF slices ({', '.join(SUFFIXES)}) and is no Zarr store."
+            f"{path} holds {len(images)} images that do not form one volume: {shapes}. "
+            "Save the one that is meant on its own."
         )
-    first = read_tiff(files[0])
-    if len(files) == 1 and first.ndim == 3:
-        return first
-    if first.ndim != 2:
-        raise SlagsegError(
-            f"{files[0]} has the shape {first.shape}; the slices of a stack must be 2-D, grey."
-        )
-    check_numeric(first.dtype, str(files[0]))
-    data = np.empty((len(files), *first.shape), dtype=first.dtype)
-    for i, file in enumerate(files):
-        plane = read_tiff(file)
-        if plane.shape != first.shape or plane.dtype != first.dtype:
+    image = images[0]
+    keep = [i for i, (a, n) in enumerate(zip(image.axes, image.shape)) if a in "ZYXS" or n != 1]
+    axes = "".join(image.axes[i] for i in keep)
+    shape = tuple(image.shape[i] for i in keep)
+    _refuse_channels(path, axes, shape)
+    data = _pixels(file, image, path).reshape(shape)
+    colour = "S" in axes
+    if colour:
+        data = np.moveaxis(data, axes.index("S"), -1)
+    table = image.keyframe.colormap
+    if apply_palette and table is not None and not colour:
+        # the palette has 16 bits a channel: the high byte is the colour
+        data, colour = (np.asarray(table) >> 8).astype(np.uint8).T[data], True
+    size, why = _stated_size(file)
+    return StoredArray(data, size, why, colour)
+
+
+def _refuse_channels(path: Path, axes: str, shape: tuple[int, ...]) -> None:
+    for axis, n in zip(axes, shape):
+        # an unnamed or time axis alone is how many programs store the slices of a stack
+        if axis in _NOT_ONE and (axis == "C" or len(axes.replace("S", "")) > 3):
             raise SlagsegError(
-                f"{file} is {plane.shape} {plane.dtype}, but {files[0].name} is {first.shape} "
-                f"{first.dtype}: all slices of a stack must be alike. Move the odd file away."
+                f"{path} has {n} {_NOT_ONE[axis]} (axes {axes}, shape {shape}); one grey value a "
+                "voxel is needed. Save one of them on its own; if they are the slices of a stack, "
+                "mark them as such (in ImageJ: Image > Properties)."
             )
-        data[i] = plane
-    return data
 
 
-def _resolution_um(page: Any, unit: str | None) -> tuple[float, float] | None:
-    """Pixel size (y, x) from the resolution tags, where they carry a real unit."""
-    tags = page.tags
-    if "XResolution" not in tags or "YResolution" not in tags:
-        return None
-    code = int(tags["ResolutionUnit"].value) if "ResolutionUnit" in tags else 2
-    factor = MICROMETRES.get(unit.lower()) if unit else None
-    if factor is None:
-        # inches are what programs write when they know nothing (72 dpi and the like)
-        if code != 3:
-            return None
-        factor = MICROMETRES["cm"]
-    sizes = []
-    for name in ("YResolution", "XResolution"):
-        value = tags[name].value
-        ratio = value[0] / value[1] if isinstance(value, tuple) and value[1] else 0.0
-        if ratio <= 0:
-            return None
-        sizes.append(factor / ratio)
-    return sizes[0], sizes[1]
+def _pixels(file: tifffile.TiffFile, image: Any, path: Path) -> NDArray[Any]:
+    offset = image.dataoffset
+    if offset is not None and image.keyframe.is_memmappable:
+        dtype = image.dtype.newbyteorder(file.byteorder)
+        needed = offset + math.prod(image.shape) * dtype.itemsize
+        size = path.stat().st_size
+        if needed > size:
+            raise SlagsegError(
+                f"{path} is cut short: its image {image.shape} {image.dtype} needs {needed:,} "
+                f"bytes and the file has {size:,}. Copy or export it again."
+            )
+        if math.prod(image.shape):
+            return np.memmap(path, dtype=dtype, mode="r", offset=offset, shape=image.shape)
+    check_memory(image.nbytes, str(path))
+    return np.asarray(image.asarray()).reshape(image.shape)
 
 
-def _ome_size(xml: str) -> VoxelSize | None:
+def _stated_size(file: tifffile.TiffFile) -> tuple[VoxelSize | None, str]:
+    if file.is_ome and file.ome_metadata:
+        return _ome_size(file.ome_metadata)
+    if file.is_imagej and file.imagej_metadata:
+        return _imagej_size(file)
+    return None, "a plain TIFF states none"
+
+
+def _ome_size(xml: str) -> tuple[VoxelSize | None, str]:
+    why = "its OME metadata lack PhysicalSizeZ, PhysicalSizeY or PhysicalSizeX"
     try:
         root = ElementTree.fromstring(xml)
     except ElementTree.ParseError:
-        return None
-    for element in root.iter():
-        if element.tag.endswith("Pixels"):
-            sizes = []
-            for axis in "ZYX":
-                value = element.get(f"PhysicalSize{axis}")
-                unit = element.get(f"PhysicalSize{axis}Unit", "µm")
-                if value is None or unit.lower() not in MICROMETRES:
-                    return None
-                sizes.append(float(value) * MICROMETRES[unit.lower()])
-            return (sizes[0], sizes[1], sizes[2]) if min(sizes) > 0 else None
-    return None
+        return None, "its OME metadata are no valid XML"
+    pixels = next((e for e in root.iter() if e.tag.rpartition("}")[2] == "Pixels"), None)
+    if pixels is None:
+        return None, why
+    sizes = []
+    for axis in "ZYX":
+        # one section has no spacing to state
+        named = "X" if axis == "Z" and pixels.get("SizeZ") == "1" else axis
+        length = pixels.get(f"PhysicalSize{axis}", pixels.get(f"PhysicalSize{named}"))
+        unit = pixels.get(f"PhysicalSize{axis}Unit", pixels.get(f"PhysicalSize{named}Unit", "um"))
+        factor = micrometres_per(unit)
+        if length is None or factor is None:
+            return None, why
+        sizes.append(float(length) * factor)
+    return _checked(sizes)
 
 
-def tiff_voxel_size(path: Path) -> VoxelSize | None:
-    """Voxel size in micrometres from OME or ImageJ metadata; None where none is stated."""
-    try:
-        with tifffile.TiffFile(path) as file:
-            if file.ome_metadata:
-                return _ome_size(file.ome_metadata)
-            metadata = file.imagej_metadata
-            if metadata and metadata.get("spacing") and metadata.get("unit"):
-                unit = str(metadata["unit"])
-                plane = _resolution_um(file.pages[0], unit)
-                factor = MICROMETRES.get(unit.lower())
-                if plane is not None and factor is not None:
-                    return (float(metadata["spacing"]) * factor, *plane)
-    except (tifffile.TiffFileError, ValueError, OSError, KeyError, TypeError) as error:
-        raise _unreadable(path, error) from error
-    return None
+def _imagej_size(file: tifffile.TiffFile) -> tuple[VoxelSize | None, str]:
+    metadata: dict[str, Any] = file.imagej_metadata or {}
+    factor = micrometres_per(metadata.get("unit"))
+    if factor is None:
+        return None, "its ImageJ metadata name no unit of length"
+    lengths = []
+    for name in ("YResolution", "XResolution"):
+        tag = file.pages.first.tags.get(name)
+        numerator, denominator = tag.value if tag is not None else (0, 0)
+        if not (numerator and denominator):
+            return None, "its ImageJ metadata name a unit but no resolution"
+        lengths.append(denominator / numerator * factor)
+    spacing = metadata.get("spacing")
+    if spacing is None:
+        # ImageJ leaves out a spacing of 1, and so do programs that know none
+        unit_pixels = all(math.isclose(length, factor, rel_tol=1e-6) for length in lengths)
+        if not unit_pixels and int(metadata.get("images", 1)) > 1:
+            return None, "its ImageJ metadata state the pixel size but no slice spacing"
+        spacing = lengths[1] / factor
+    return _checked([float(spacing) * factor, *lengths])
 
 
-def write_tiff(path: Path, data: NDArray[Any], voxel_size_um: VoxelSize | None) -> None:
+def _checked(sizes: list[float]) -> tuple[VoxelSize | None, str]:
+    # a resolution is a ratio of two 32-bit integers: its tenth digit is rounding
+    z, y, x = (float(f"{abs(size):.9g}") for size in sizes)
+    if all(math.isfinite(size) and size > 0 for size in (z, y, x)):
+        return (z, y, x), ""
+    return None, f"its metadata state {sizes} um, which is no size"
+
+
+def write_tiff(
+    path: str | Path,
+    data: NDArray[Any],
+    voxel_size_um: VoxelSize | None,
+    *,
+    compress: bool = False,
+) -> None:
     """Write a volume (or a plane) so that Fiji and this package find its voxel size.
 
-    ImageJ's own form where it knows the type (8 and 16 bit, float32), else OME.
+    ImageJ's own form where it knows the type (8 and 16 bit, float32; up to
+    4 GB), else OME-TIFF, which Fiji opens through Bio-Formats; BigTIFF where
+    needed.
+
+    Parameters
+    ----------
+    path : path
+    data : (z, y, x) or (row, column) array
+    voxel_size_um : (z, y, x) or None
+        None is stored as unknown.
+    compress : bool
+        With zlib: small for labels, but not memory-mapped any more.
     """
-    imagej = data.ndim == 3 and data.dtype in (np.uint8, np.uint16, np.float32)
-    big = data.nbytes > 3_900_000_000
-    options: dict[str, Any] = {"photometric": "minisblack"}
+    big = data.nbytes > _LARGEST_PLAIN
+    imagej = data.dtype in (np.uint8, np.uint16, np.float32) and not big
+    metadata: dict[str, Any] = {"axes": "ZYX"[-data.ndim :]}
+    options: dict[str, Any] = {"photometric": "minisblack", "metadata": metadata}
+    if compress:
+        options |= {"compression": "zlib"}
     if voxel_size_um is not None:
         z, y, x = voxel_size_um
-        if imagej and not big:
+        if imagej:
             options["resolution"] = (1 / x, 1 / y)
-            options["metadata"] = {"axes": "ZYX", "spacing": z, "unit": "um"}
+            metadata |= {"spacing": z, "unit": "um"}
         else:
-            options["metadata"] = {
-                "axes": "ZYX"[-data.ndim :],
-                **{f"PhysicalSize{a}": s for a, s in zip("ZYX", (z, y, x))},
-                **{f"PhysicalSize{a}Unit": "µm" for a in "ZYX"},
-            }
-    ome = voxel_size_um is not None and not (imagej and not big)
+            for axis, size in zip("ZYX", voxel_size_um):
+                metadata |= {f"PhysicalSize{axis}": size, f"PhysicalSize{axis}Unit": "µm"}
     with atomic_file(path) as temporary:
-        tifffile.imwrite(
-            temporary,
-            data,
-            imagej=imagej and not big and voxel_size_um is not None,
-            ome=ome,
-            bigtiff=big,
-            **options,
-        )
+        tifffile.imwrite(temporary, data, imagej=imagej, ome=not imagej, bigtiff=big, **options)
 
 
-__all__ = [
-    "MICROMETRES",
-    "SUFFIXES",
-    "natural_order",
-    "read_slices",
-    "read_tiff",
-    "tiff_voxel_size",
-    "write_tiff",
-]
+__all__ = ["SUFFIXES", "read_tiff", "tiff_voxel_size", "write_tiff"]

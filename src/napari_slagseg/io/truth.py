@@ -6,9 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_slagseg.data import GroundTruth, Phase, PhaseTable, SlagsegError
+from napari_slagseg.data import GroundTruth, SlagsegError
+from napari_slagseg.io.formats import check_version, table_from_json, table_to_json
 from napari_slagseg.io.zarr_store import read_zarr_array, read_zarr_attributes, write_zarr_arrays
 
+FORMAT = 1
+_KIND = "slagseg ground truth"
 _ARRAYS = {
     "voxels": np.int64,
     "phases": np.int16,
@@ -27,11 +30,11 @@ def write_ground_truth(truth: GroundTruth, path: str | Path) -> None:
         path,
         {name: getattr(truth, name) for name in _ARRAYS},
         attributes={
-            "kind": "slagseg ground truth",
+            "kind": _KIND,
+            "format": FORMAT,
             "shape": list(truth.shape),
             "map_names": list(truth.map_names),
-            "target": truth.table.target,
-            "phases": [dict(vars(phase)) for phase in truth.table],
+            **table_to_json(truth.table),
         },
     )
 
@@ -39,24 +42,26 @@ def write_ground_truth(truth: GroundTruth, path: str | Path) -> None:
 def read_ground_truth(path: str | Path) -> GroundTruth:
     """Read a ground truth, or say what is wrong with the store."""
     attributes = read_zarr_attributes(path)
-    if attributes.get("kind") != "slagseg ground truth":
+    if attributes.get("kind") != _KIND:
         raise SlagsegError(f"{path} holds no ground truth. Run 'annotate' to make one.")
+    check_version(attributes, FORMAT, path)
     try:
-        table = PhaseTable(
-            tuple(Phase(**phase) for phase in attributes["phases"]), attributes["target"]
-        )
         z, y, x = attributes["shape"]
         return GroundTruth(
             shape=(int(z), int(y), int(x)),
-            table=table,
+            table=table_from_json(attributes),
             map_names=tuple(attributes["map_names"]),
             **{
                 name: read_zarr_array(path, name).astype(dtype, copy=False)
                 for name, dtype in _ARRAYS.items()
             },
         )
-    except (KeyError, TypeError) as error:
-        raise SlagsegError(f"{path} is damaged ({error}). Run 'annotate' again.") from error
+    except SlagsegError as error:
+        raise SlagsegError(f"{path}: {error} Run 'annotate' again.") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise SlagsegError(
+            f"{path} is damaged ({type(error).__name__} {error}). Run 'annotate' again."
+        ) from error
 
 
 __all__ = ["read_ground_truth", "write_ground_truth"]

@@ -1,164 +1,87 @@
-"""CT volumes and label volumes in, in every format."""
+"""CT volumes and label volumes in and out, in every format."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_slagseg.data import SlagsegError, Volume, VoxelSize, checked_voxel_size
-from napari_slagseg.io import tiff, zarr_store
+from napari_slagseg.io import itk, npy, raw, tiff, zarr_store
 from napari_slagseg.io.atomic import atomic_file
-from napari_slagseg.io.guards import check_axes, check_grey_values, check_labels, check_numeric
+from napari_slagseg.io.guards import (
+    check_axes,
+    check_grey_values,
+    check_labels,
+    check_numeric,
+    usual_type,
+)
+from napari_slagseg.io.raw import RawLayout
+from napari_slagseg.io.slices import read_slices
+from napari_slagseg.io.stored import StoredArray
 
-ITK_SUFFIXES = (".mhd", ".mha", ".nrrd", ".nhdr", ".nii", ".nii.gz")
-RAW_SUFFIXES = (".raw", ".bin", ".dat", ".vol")
+_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
-@dataclass(frozen=True)
-class RawLayout:
-    """Layout of a headerless file.
+def _kind(path: Path) -> str:
+    """Format of a file by its suffix, else by its first bytes."""
+    suffix = itk.itk_suffix(path)
+    for kind, suffixes in (
+        ("tiff", tiff.SUFFIXES),
+        ("npy", (".npy",)),
+        ("itk", itk.SUFFIXES),
+        ("raw", raw.SUFFIXES),
+        ("pickle", npy.PICKLE_SUFFIXES),
+    ):
+        if suffix in suffixes:
+            return kind
+    try:
+        with path.open("rb") as file:
+            first = file.read(6)
+    except OSError as error:
+        raise SlagsegError(f"{path} cannot be read: {error.strerror}.") from error
+    if first[:4] in _TIFF_MAGIC:
+        return "tiff"
+    return "npy" if first == b"\x93NUMPY" else ""
 
-    Attributes
+
+def load(path: Path, layout: RawLayout | None, what: str) -> StoredArray:
+    """Array behind any supported path.
+
+    Parameters
     ----------
-    shape : (z, y, x)
-    dtype : str
-        numpy's name of the type ("uint8", "uint16", "float32").
-    offset : int
-        Bytes before the first voxel.
-    byte_order : {"little", "big"}
+    path : path
+    layout : RawLayout or None
+        Of a raw file.
+    what : str
+        What it is for, in words; also the array meant in a Zarr group of several.
     """
-
-    shape: tuple[int, int, int]
-    dtype: str
-    offset: int = 0
-    byte_order: Literal["little", "big"] = "little"
-
-    def numpy_dtype(self) -> np.dtype[Any]:
-        """As a numpy dtype, or a clear error."""
-        try:
-            dtype = np.dtype(self.dtype)
-        except TypeError as error:
-            raise SlagsegError(
-                f"'{self.dtype}' is no type of voxel. Use uint8, uint16, int16, uint32 or float32."
-            ) from error
-        check_numeric(dtype, "The raw file")
-        return dtype.newbyteorder("<" if self.byte_order == "little" else ">")
-
-
-def _suffix(path: Path) -> str:
-    name = path.name.lower()
-    return ".nii.gz" if name.endswith(".nii.gz") else path.suffix.lower()
-
-
-def _read_raw(path: Path, layout: RawLayout) -> NDArray[Any]:
-    dtype = layout.numpy_dtype()
-    shape = tuple(int(n) for n in layout.shape)
-    if len(shape) != 3 or min(shape) < 1:
-        raise SlagsegError(f"The raw shape {layout.shape} must be three numbers (z, y, x) above 0.")
-    needed = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize + layout.offset
-    size = path.stat().st_size
-    if needed != size:
-        raise SlagsegError(
-            f"{path} has {size:,} bytes, but {shape} voxels of {dtype.name} with an offset of "
-            f"{layout.offset} need {needed:,}. Check shape, type and offset."
-        )
-    return np.memmap(path, dtype=dtype, mode="r", offset=layout.offset, shape=shape)
-
-
-def _read_npy(path: Path) -> NDArray[Any]:
-    try:
-        return np.lib.format.open_memmap(path, mode="r")
-    except ValueError as error:
-        if "object" in str(error).lower() or "pickle" in str(error).lower():
-            raise SlagsegError(
-                f"{path} holds Python objects (a pickle). Such files can carry code and are "
-                "never opened. Save a plain array of numbers: np.save(name, array)."
-            ) from error
-        raise SlagsegError(
-            f"{path} is not a NumPy array file, or is damaged ({error}). If it was made with "
-            "pickle or torch, save a plain array instead: np.save(name, array)."
-        ) from error
-    except (OSError, EOFError) as error:
-        raise SlagsegError(f"{path} cannot be read: {error}.") from error
-
-
-def _itk_reader(path: Path) -> Any:
-    try:
-        import SimpleITK
-    except ImportError as error:
-        raise SlagsegError(
-            f"Reading {path.suffix} files ({path.name}) needs SimpleITK: "
-            "pip install 'napari-slagseg[formats]'. Or export the volume as TIFF."
-        ) from error
-    reader = SimpleITK.ImageFileReader()
-    reader.SetFileName(str(path))
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError as error:
-        raise SlagsegError(f"{path} cannot be read; it may be damaged or incomplete.") from error
-    if reader.GetDimension() != 3 or reader.GetNumberOfComponents() != 1:
-        raise SlagsegError(
-            f"{path} is {reader.GetDimension()}-D with {reader.GetNumberOfComponents()} values a "
-            "voxel; a CT volume needs three axes (z, y, x) and one grey value a voxel."
-        )
-    return reader
-
-
-def _read_itk(path: Path) -> NDArray[Any]:
-    import SimpleITK
-
-    reader = _itk_reader(path)
-    try:
-        return np.asarray(SimpleITK.GetArrayFromImage(reader.Execute()))
-    except RuntimeError as error:
-        raise SlagsegError(f"{path} cannot be read; it may be damaged or cut short.") from error
-
-
-def _itk_voxel_size(path: Path) -> VoxelSize | None:
-    # these formats state millimetres by convention; a spacing of exactly 1 is what
-    # programs write that know none
-    x, y, z = _itk_reader(path).GetSpacing()
-    if (x, y, z) == (1.0, 1.0, 1.0):
-        return None
-    return (z * 1000, y * 1000, x * 1000)
-
-
-def _load(path: Path, raw: RawLayout | None, what: str) -> NDArray[Any]:
-    """Array behind any supported path."""
-    if raw is not None:
-        if not path.is_file():
-            raise SlagsegError(f"{path} does not exist. Check the name of {what}.")
-        return _read_raw(path, raw)
-    if zarr_store.split_store(path) is not None:
-        return zarr_store.read_ome_zarr(path)[0]
+    if layout is None and zarr_store.split_store(path) is not None:
+        return zarr_store.read_zarr(path, prefer=what.removeprefix("the "))
     if not path.exists():
         raise SlagsegError(f"{path} does not exist. Check the name of {what}.")
     if path.is_dir():
-        return tiff.read_slices(path)
-    suffix = _suffix(path)
-    if suffix in tiff.SUFFIXES:
+        if layout is not None:
+            raise SlagsegError(f"{path} is a folder, not a raw file.")
+        return read_slices(path)
+    if layout is not None:
+        return raw.read_raw(path, layout)
+    kind = _kind(path)
+    if kind == "tiff":
         return tiff.read_tiff(path)
-    if suffix == ".npy":
-        return _read_npy(path)
-    if suffix in ITK_SUFFIXES:
-        return _read_itk(path)
-    if suffix in RAW_SUFFIXES:
-        raise SlagsegError(
-            f"{path} is a raw file without a header. Give its shape (z, y, x) and type, "
-            "for example --raw-shape 100,200,200 --raw-dtype uint8."
-        )
-    if suffix in (".npz", ".pkl", ".pickle", ".pt", ".pth"):
-        raise SlagsegError(
-            f"{path} may hold Python objects (a pickle), which can carry code; such files are "
-            "never opened. Save a plain array as .npy or TIFF."
-        )
+    if kind == "npy":
+        return npy.read_npy(path)
+    if kind == "itk":
+        return itk.read_itk(path)
+    if kind == "raw":
+        raise raw.layout_needed(path)
+    if kind == "pickle":
+        raise npy.pickle_refused(path)
     raise SlagsegError(
-        f"{path} has an unknown format '{suffix}'. Known are TIFF, a folder of TIFF slices, NPY, "
+        f"{path} has an unknown format '{path.suffix}'. Known are TIFF, a folder of slices, NPY, "
         "Zarr, raw, and with the extra 'formats' MHD, NRRD and NIfTI."
     )
 
@@ -169,14 +92,21 @@ def stored_voxel_size(path: str | Path) -> VoxelSize | None:
     OME-TIFF, ImageJ TIFF (with a unit of length), OME-Zarr, our own Zarr, and
     MHD / NRRD / NIfTI (millimetres by convention). Printing resolutions (dpi)
     are not taken for a voxel size.
+
+    Raises
+    ------
+    SlagsegError
+        If the file is there but cannot be read.
     """
     path = Path(path)
     if zarr_store.split_store(path) is not None:
-        return zarr_store.read_ome_zarr_size(path)
-    if path.is_file() and _suffix(path) in tiff.SUFFIXES:
-        return tiff.tiff_voxel_size(path)
-    if path.is_file() and _suffix(path) in ITK_SUFFIXES:
-        return _itk_voxel_size(path)
+        return zarr_store.zarr_voxel_size(path)[0]
+    if path.is_file():
+        kind = _kind(path)
+        if kind == "tiff":
+            return tiff.tiff_voxel_size(path)[0]
+        if kind == "itk":
+            return itk.itk_voxel_size(path)[0]
     return None
 
 
@@ -189,6 +119,7 @@ def read_volume(
     """Read a CT volume.
 
     Uncompressed TIFF, NPY and raw files are memory-mapped; others are read.
+    Integers of 8, 16 and 32 bits and float32 are kept as they are.
 
     Parameters
     ----------
@@ -209,27 +140,41 @@ def read_volume(
     path = Path(path)
     given = None
     if voxel_size_um is not None:
-        plain = voxel_size_um if isinstance(voxel_size_um, (int, float)) else tuple(voxel_size_um)
-        given = checked_voxel_size(plain)
-    data = _load(path, raw, "the CT volume")
-    check_numeric(data.dtype, str(path))
-    check_axes(data.shape, str(path))
-    size = given or (None if raw is not None else stored_voxel_size(path))
+        single = isinstance(voxel_size_um, (int, float, np.integer, np.floating))
+        given = checked_voxel_size(
+            float(voxel_size_um) if single else tuple(voxel_size_um),  # type: ignore[arg-type]
+            f"The voxel size given for {path}",
+        )
+    stored = load(path, raw, "the CT volume")
+    name = str(path)
+    check_numeric(stored.data.dtype, name)
+    check_axes(stored.data.shape, name, colour=stored.colour)
+    size = given or stored.voxel_size_um
     if size is None:
         raise SlagsegError(
-            f"{path} does not state its voxel size. Give it in micrometres (--voxel-size 2.3, or "
-            "three numbers z,y,x); it is in the scanner's protocol."
+            f"{path} does not state its voxel size ({stored.why_no_size}). Give it in micrometres, "
+            "as one number (2.3) or three (z, y, x); it is in the scanner's protocol."
         )
-    check_grey_values(data, str(path))
-    if not data.dtype.isnative:
-        data = data.astype(data.dtype.newbyteorder("="))
-    return Volume(data, checked_voxel_size(size, f"The voxel size of {path}"), path.name, str(path))
+    check_grey_values(stored.data, name)
+    return Volume(usual_type(stored.data, name), size, path.name, name)
 
 
 def read_labels(path: str | Path, *, what: str = "labels") -> NDArray[Any]:
     """Read integer labels or phases (2-D or 3-D) from TIFF, NPY or Zarr.
 
-    A path may point at an array inside a store (``OUT.zarr/particles``).
+    Parameters
+    ----------
+    path : path
+        May point at an array inside a store (``OUT.zarr/particles``).
+    what : str
+        What they are, for messages. Of a Zarr group with several arrays, the
+        one of this name is read.
+
+    Returns
+    -------
+    array
+        As stored; booleans as uint8, whole floats as int64. May be a read-only
+        memory map.
 
     Raises
     ------
@@ -237,7 +182,12 @@ def read_labels(path: str | Path, *, what: str = "labels") -> NDArray[Any]:
         If the file is missing or unreadable, or holds objects or fractions.
     """
     path = Path(path)
-    data = _load(path, None, f"the {what}")
+    stored = load(path, None, f"the {what}")
+    if stored.colour:
+        raise SlagsegError(
+            f"{path} is in colour {stored.data.shape}; {what} are one whole number a voxel."
+        )
+    data = stored.data
     if data.ndim not in (2, 3) or data.size == 0:
         raise SlagsegError(
             f"{path} has the shape {data.shape}; {what} need two or three axes, none empty."
@@ -245,19 +195,53 @@ def read_labels(path: str | Path, *, what: str = "labels") -> NDArray[Any]:
     return check_labels(data, str(path))
 
 
-def write_volume(path: str | Path, data: NDArray[Any], voxel_size_um: VoxelSize | None) -> None:
-    """Write a volume by the suffix of `path`: .tif, .npy or .zarr; atomically."""
+def write_volume(
+    path: str | Path,
+    array: NDArray[Any],
+    voxel_size_um: float | VoxelSize | None,
+    *,
+    compress: bool = False,
+) -> None:
+    """Write a volume by the suffix of `path`, atomically.
+
+    Parameters
+    ----------
+    path : path
+        ``.tif`` (ImageJ's form or OME), ``.npy`` (keeps no voxel size) or
+        ``.zarr`` (OME-Zarr 0.5).
+    array : (z, y, x) array
+        Particle labels are uint32.
+    voxel_size_um : float, (z, y, x) or None
+    compress : bool
+        Worth it for labels; what is compressed is not memory-mapped.
+
+    Raises
+    ------
+    SlagsegError
+        If the suffix is another, the array holds no numbers or has other axes,
+        or the place cannot be written to.
+    """
     path = Path(path)
+    size = None if voxel_size_um is None else checked_voxel_size(voxel_size_um)
+    array = np.asarray(array)
+    check_numeric(array.dtype, f"The array for {path}")
+    if array.ndim not in (2, 3) or array.size == 0:
+        raise SlagsegError(
+            f"An array of shape {array.shape} cannot be written to {path}; it needs two or three "
+            "axes, none empty."
+        )
+    if array.dtype.kind == "b":
+        array = array.astype(np.uint8)
     suffix = path.suffix.lower()
     if suffix in tiff.SUFFIXES:
-        tiff.write_tiff(path, data, voxel_size_um)
+        tiff.write_tiff(path, array, size, compress=compress)
     elif suffix == ".npy":
         with atomic_file(path) as temporary:
-            np.save(temporary, data, allow_pickle=False)
+            np.save(temporary, array, allow_pickle=False)
     elif suffix == ".zarr":
-        zarr_store.write_zarr_arrays(path, {"volume": data}, voxel_size_um)
+        zarr_store.write_ome_zarr(path, array, size, compress=compress)
     else:
         raise SlagsegError(f"{path} cannot be written: use the ending .tif, .npy or .zarr.")
 
 
-__all__ = ["RawLayout", "read_labels", "read_volume", "stored_voxel_size", "write_volume"]
+__all__ = ["load", "read_labels", "read_volume", "stored_voxel_size", "write_volume"]

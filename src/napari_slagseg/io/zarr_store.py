@@ -1,4 +1,4 @@
-"""Zarr stores: our own arrays, and OME-Zarr volumes from elsewhere."""
+"""Zarr stores: our own arrays, and those of others, OME-Zarr or plain."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from zarr.codecs import ZstdCodec
 
 from napari_slagseg.data import SlagsegError, VoxelSize
 from napari_slagseg.io.atomic import atomic_folder, recover_folder
-from napari_slagseg.io.guards import check_numeric
-from napari_slagseg.io.tiff import MICROMETRES
+from napari_slagseg.io.guards import check_memory, check_numeric
+from napari_slagseg.io.ome_zarr import image_attributes, multiscale, spatial_axes
+from napari_slagseg.io.stored import StoredArray
+from napari_slagseg.io.text import plain
 
 CHUNK = 96
-"""Edge of a chunk in voxels: about 1 MB of labels, a few dozen chunks a 512^3 volume side."""
+"""Edge of a volume's chunk: under 1 MB of uint8, 3.5 MB of labels before compression."""
 
 
 def is_zarr(path: Path) -> bool:
     """Whether the folder is a Zarr group or array."""
-    return any((path / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray"))
+    return any((path / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray", ".zattrs"))
 
 
 def split_store(path: Path) -> tuple[Path, str] | None:
@@ -32,7 +34,8 @@ def split_store(path: Path) -> tuple[Path, str] | None:
         if store.is_dir() and is_zarr(store):
             while store.parent.is_dir() and is_zarr(store.parent):
                 store = store.parent
-            return store, path.relative_to(store).as_posix().strip(".")
+            inner = path.relative_to(store).as_posix()
+            return store, "" if inner == "." else inner
     return None
 
 
@@ -43,9 +46,38 @@ def _open(path: Path) -> Any:
     try:
         return zarr.open(path, mode="r")
     except Exception as error:  # zarr raises whatever its codecs raise
+        if "|O" in str(error) or "object" in str(error).lower():
+            raise SlagsegError(
+                f"{path} holds Python objects (dtype object), which can carry code and are never "
+                "opened. Save it as an array of numbers."
+            ) from error
         raise SlagsegError(
             f"{path} cannot be opened as a Zarr store ({error}). It may be damaged or incomplete."
         ) from error
+
+
+def _member(node: Any, path: Path, name: str) -> Any:
+    """Array or group within a group, or an error that lists what there is."""
+    if isinstance(node, zarr.Array):
+        raise SlagsegError(f"{path} is one array, not a group; it has no '{name}'.")
+    if name not in node:
+        listed = ", ".join(_names(node)) or "none"
+        # zarr passes over members that it cannot open
+        broken = (path / name).exists()
+        what = "cannot open its array" if broken else "has no array"
+        also = " (it holds Python objects, or is damaged)" if broken else ""
+        raise SlagsegError(f"{path} {what} '{name}'{also}. It has: {listed}.")
+    try:
+        return node[name]
+    except Exception as error:  # zarr raises whatever its codecs raise
+        raise SlagsegError(
+            f"{path / name} cannot be opened ({error}). It holds Python objects, which are never "
+            "read, or is damaged."
+        ) from error
+
+
+def _names(node: Any) -> list[str]:
+    return sorted(name for name, _ in node.members())
 
 
 def open_zarr_array(path: str | Path, name: str = "") -> zarr.Array[Any]:
@@ -59,126 +91,122 @@ def open_zarr_array(path: str | Path, name: str = "") -> zarr.Array[Any]:
     path = Path(path)
     node = _open(path)
     if name:
-        if isinstance(node, zarr.Array) or name not in node:
-            has = [] if isinstance(node, zarr.Array) else sorted(n for n, _ in node.members())
-            raise SlagsegError(f"{path} has no array '{name}'. It has: {', '.join(has) or 'none'}.")
-        node = node[name]
+        node = _member(node, path, name)
     if not isinstance(node, zarr.Array):
         raise SlagsegError(
             f"{path}{'/' + name if name else ''} is a group, not an array. "
-            f"Name one of its arrays: {', '.join(sorted(n for n, _ in node.members()))}."
+            f"Name one of its arrays: {', '.join(_names(node)) or 'it has none'}."
         )
-    check_numeric(np.dtype(node.dtype), f"{path}/{name}")
+    _check_type(node, f"{path}/{name}" if name else str(path))
     return node
+
+
+def _check_type(array: zarr.Array[Any], name: str) -> None:
+    dtype = array.dtype
+    if not isinstance(dtype, np.dtype):
+        raise SlagsegError(f"{name} holds values of type {dtype}; only numbers are read.")
+    check_numeric(dtype, name)
 
 
 def read_zarr_array(path: str | Path, name: str = "") -> NDArray[Any]:
     """Read one array of a store into memory."""
-    array = open_zarr_array(path, name)
+    return _read(open_zarr_array(path, name), f"{path}/{name}" if name else str(path))
+
+
+def _read(array: zarr.Array[Any], name: str) -> NDArray[Any]:
+    check_memory(array.nbytes, name)
     try:
         return np.asarray(array[...])
     except Exception as error:  # zarr raises whatever its codecs raise
         raise SlagsegError(
-            f"Array '{name}' of {path} cannot be read ({error}). The store is damaged; "
-            "run the step that made it again."
+            f"{name} cannot be read ({error}). The store is damaged or incomplete; copy it again, "
+            "or run the step that made it."
         ) from error
 
 
-def _multiscale(group: Any) -> tuple[str, dict[str, Any]] | None:
-    """Path of the finest level and the multiscale entry of an OME-Zarr group."""
-    attributes = dict(group.attrs)
-    entries = attributes.get("ome", attributes).get("multiscales")
-    if not entries:
-        return None
-    try:
-        return str(entries[0]["datasets"][0]["path"]), dict(entries[0])
-    except (KeyError, IndexError, TypeError) as error:
-        raise SlagsegError(
-            f"{group.store_path} has damaged OME-Zarr metadata (multiscales: {error})."
-        ) from error
+def read_zarr(path: Path, prefer: str = "") -> StoredArray:
+    """Read a Zarr array, the finest level of an OME-Zarr image, or the only array of a group.
 
-
-def _volume_node(path: Path) -> tuple[Any, VoxelSize | None]:
-    """Array behind a path into a store, and the voxel size stated for it."""
-    parts = split_store(path)
-    store, inner = parts if parts else (path, "")
-    root = _open(store)
-    node = root
-    if inner:
-        if isinstance(node, zarr.Array) or inner not in node:
-            raise SlagsegError(f"{store} has no array or group '{inner}'.")
-        node = node[inner]
-    size: VoxelSize | None = None
-    if not isinstance(node, zarr.Array):
-        found = _multiscale(node)
-        if found is not None:
-            level, entry = found
-            axes = [a if isinstance(a, dict) else {"name": a} for a in entry.get("axes", [])]
-            size = _scale(entry, axes)
-            if level not in node:
-                raise SlagsegError(f"{path} names the level '{level}' but does not hold it.")
-            node = node[level]
-        else:
-            arrays = sorted(n for n, child in node.members() if isinstance(child, zarr.Array))
-            if len(arrays) != 1:
-                raise SlagsegError(
-                    f"{path} is a Zarr group with the arrays {', '.join(arrays) or 'none'} "
-                    f"and no OME metadata. Name one of them: {path}/NAME."
-                )
-            size = _own_size(node)
-            node = node[arrays[0]]
-    if not isinstance(node, zarr.Array):
-        raise SlagsegError(f"{path} holds no array.")
-    check_numeric(np.dtype(node.dtype), str(path))
-    return node, size or _own_size(node) or _own_size(root)
-
-
-def read_ome_zarr(path: Path) -> tuple[NDArray[Any], VoxelSize | None]:
-    """Finest level of an OME-Zarr image (0.4 and 0.5), or a plain array.
-
-    Axes of time and channel must have length one. The array is read into memory.
+    Parameters
+    ----------
+    path : path
+        Also one inside a store (``OUT.zarr/particles``).
+    prefer : str
+        Which array of a group is meant where there are several.
 
     Returns
     -------
-    data : (z, y, x) array
-    voxel_size_um : (z, y, x) or None
-        None where the store states no scale with a unit of length.
+    StoredArray
+        In memory; its axes are z, y, x where the store names them.
     """
-    node, size = _volume_node(path)
-    shape = tuple(node.shape)
-    while len(shape) > 3 and shape[0] == 1:
-        shape = shape[1:]
-    try:
-        return np.asarray(node[...]).reshape(shape), size
-    except Exception as error:  # zarr raises whatever its codecs raise
-        raise SlagsegError(f"{path} cannot be read ({error}). The store is damaged.") from error
+    array, axes, size, why = _find(path, prefer)
+    name = str(path)
+    order, shape = spatial_axes(axes, tuple(array.shape), name)
+    data = _read(array, name).transpose(order).reshape(shape)
+    return StoredArray(data, size, why)
 
 
-def read_ome_zarr_size(path: Path) -> VoxelSize | None:
-    """Voxel size that a store states; nothing is read but its metadata."""
-    return _volume_node(path)[1]
+def zarr_voxel_size(path: Path) -> tuple[VoxelSize | None, str]:
+    """Voxel size that a store states, or None and what is missing; reads only metadata."""
+    _, _, size, why = _find(path, "")
+    return size, why
 
 
-def _scale(entry: Mapping[str, Any], axes: list[dict[str, Any]]) -> VoxelSize | None:
-    """Voxel size of the finest level; level and image scales multiply (OME-Zarr)."""
-    steps = [*entry["datasets"][0].get("coordinateTransformations", [])]
-    steps += entry.get("coordinateTransformations", []) or []
-    scale = np.ones(len(axes))
-    found = False
-    for step in steps:
-        if step.get("type") == "scale" and len(step["scale"]) == len(axes):
-            scale *= np.asarray(step["scale"], dtype=float)
-            found = True
-    sizes = []
-    for name in "zyx":
-        at = [i for i, axis in enumerate(axes) if axis.get("name") == name]
-        if not at or not found:
-            return None
-        unit = str(axes[at[0]].get("unit") or "").lower()
-        if unit not in MICROMETRES:
-            return None
-        sizes.append(float(scale[at[0]]) * MICROMETRES[unit])
-    return (sizes[0], sizes[1], sizes[2])
+def _find(
+    path: Path, prefer: str
+) -> tuple[zarr.Array[Any], tuple[str, ...], VoxelSize | None, str]:
+    store, inner = split_store(path) or (path, "")
+    root = _open(store)
+    node, at = root, store
+    for part in inner.split("/") if inner else ():
+        node, at = _member(node, at, part), at / part
+    if not isinstance(node, zarr.Array) and "bioformats2raw.layout" in node.attrs and "0" in node:
+        node, at = _member(node, at, "0"), at / "0"
+    own = _own_size(node) or _own_size(root)
+    if isinstance(node, zarr.Array):
+        level = _level_of(at, store)
+        axes = level.axes if level is not None else _dimension_names(node)
+        stated = level.voxel_size_um if level is not None else None
+        _check_type(node, str(at))
+        return node, axes, own or stated, "it is a plain Zarr array without a scale"
+    found = multiscale(dict(node.attrs), str(at))
+    if found is not None:
+        array = _array_along(node, at, found.level)
+        return array, found.axes, found.voxel_size_um or own, found.why_no_size
+    arrays = [name for name, child in node.members() if isinstance(child, zarr.Array)]
+    if prefer in arrays:
+        arrays = [prefer]
+    if len(arrays) != 1:
+        raise SlagsegError(
+            f"{at} is a Zarr group with the arrays {', '.join(sorted(arrays)) or 'none'} and "
+            f"no OME metadata. Name one of them: {at}/NAME."
+        )
+    array = _array_along(node, at, arrays[0])
+    size = own or _own_size(array)
+    return array, _dimension_names(array), size, "it is a plain Zarr group without a scale"
+
+
+def _level_of(at: Path, store: Path) -> Any:
+    """What OME-Zarr says about an array that is the finest level of the group it lies in."""
+    if at == store:
+        return None
+    parent = _open(at.parent)
+    found = None if isinstance(parent, zarr.Array) else multiscale(dict(parent.attrs), str(at))
+    return found if found is not None and found.level == at.name else None
+
+
+def _array_along(node: Any, at: Path, inner: str) -> zarr.Array[Any]:
+    for part in inner.split("/"):
+        node, at = _member(node, at, part), at / part
+    if not isinstance(node, zarr.Array):
+        raise SlagsegError(f"{at} is a group, not an array.")
+    _check_type(node, str(at))
+    return node
+
+
+def _dimension_names(array: zarr.Array[Any]) -> tuple[str, ...]:
+    names = getattr(array.metadata, "dimension_names", None) or ()
+    return tuple(str(n) for n in names) if all(names) else ()
 
 
 def _own_size(node: Any) -> VoxelSize | None:
@@ -206,27 +234,59 @@ def write_zarr_arrays(
         Kept as the attribute ``voxel_size_um``.
     attributes : mapping, optional
         JSON values for the group.
+
+    Raises
+    ------
+    SlagsegError
+        If an array does not hold numbers, or the place cannot be written to.
     """
+    for name, data in arrays.items():
+        check_numeric(np.asarray(data).dtype, f"Array '{name}' for {path}")
+    values = dict(attributes or {})
+    if voxel_size_um is not None:
+        values["voxel_size_um"] = list(voxel_size_um)
     with atomic_folder(path) as temporary:
-        group = zarr.open_group(temporary, mode="w", zarr_format=3)
+        group = zarr.open_group(temporary, mode="w", zarr_format=3, attributes=plain(values))
         for name, data in arrays.items():
-            chunks = tuple(max(1, min(s, CHUNK if data.ndim == 3 else 1 << 18)) for s in data.shape)
-            if data.ndim == 2:
-                chunks = tuple(max(1, min(s, 1024)) for s in data.shape)
-            array = group.create_array(
-                name,
-                shape=data.shape,
-                dtype=data.dtype,
-                chunks=chunks,
-                compressors=[ZstdCodec(level=3)],
-            )
-            if data.size:
-                array[...] = data
-        values = dict(attributes or {})
-        if voxel_size_um is not None:
-            values["voxel_size_um"] = list(voxel_size_um)
-        if values:
-            group.attrs.update(values)
+            _add_array(group, name, np.asarray(data), compress=True)
+
+
+def write_ome_zarr(
+    path: str | Path,
+    data: NDArray[Any],
+    voxel_size_um: VoxelSize | None,
+    *,
+    compress: bool = False,
+) -> None:
+    """Write a volume as OME-Zarr 0.5 with a single level, atomically.
+
+    Parameters
+    ----------
+    path : path
+    data : (z, y, x) array
+    voxel_size_um : (z, y, x) or None
+    compress : bool
+        Off for grey values: the noise of a CT does not compress.
+    """
+    check_numeric(data.dtype, f"The volume for {path}")
+    attributes = image_attributes(Path(path).stem, data.ndim, voxel_size_um)
+    with atomic_folder(path) as temporary:
+        group = zarr.open_group(temporary, mode="w", zarr_format=3, attributes=attributes)
+        _add_array(group, "0", data, compress=compress)
+
+
+def _add_array(group: Any, name: str, data: NDArray[Any], *, compress: bool) -> None:
+    edge = {1: 1 << 18, 2: 1024}.get(data.ndim, CHUNK)
+    array = group.create_array(
+        name,
+        shape=data.shape,
+        dtype=data.dtype.newbyteorder("="),
+        chunks=tuple(max(1, min(n, edge)) for n in data.shape),
+        compressors=[ZstdCodec(level=3)] if compress else None,
+        dimension_names={3: ("z", "y", "x"), 2: ("y", "x")}.get(data.ndim),
+    )
+    if data.size:
+        array[...] = data
 
 
 def read_zarr_attributes(path: str | Path) -> dict[str, Any]:
@@ -237,10 +297,11 @@ def read_zarr_attributes(path: str | Path) -> dict[str, Any]:
 __all__ = [
     "is_zarr",
     "open_zarr_array",
-    "read_ome_zarr",
-    "read_ome_zarr_size",
+    "read_zarr",
     "read_zarr_array",
     "read_zarr_attributes",
     "split_store",
+    "write_ome_zarr",
     "write_zarr_arrays",
+    "zarr_voxel_size",
 ]

@@ -1,0 +1,148 @@
+"""What OME-Zarr (0.4 on Zarr 2, 0.5 on Zarr 3) says about an image.
+
+Only the finest level, its axes and its scale are of use here, which is a page
+of JSON; the arrays themselves are zarr's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from napari_slagseg.data import SlagsegError, VoxelSize
+from napari_slagseg.io.stored import micrometres_per
+
+_NOT_ONE = {"c": "channels", "t": "time points"}
+
+
+@dataclass(frozen=True)
+class Multiscale:
+    """Finest level of an OME-Zarr image.
+
+    Attributes
+    ----------
+    level : str
+        Path of its array within the group.
+    axes : tuple of str
+        Names of the array's axes.
+    voxel_size_um : (z, y, x) or None
+    why_no_size : str
+    """
+
+    level: str
+    axes: tuple[str, ...]
+    voxel_size_um: VoxelSize | None
+    why_no_size: str
+
+
+def multiscale(attributes: Mapping[str, Any], name: str) -> Multiscale | None:
+    """Finest level by a group's attributes; None where they are not of OME-Zarr.
+
+    Raises
+    ------
+    SlagsegError
+        If the metadata are there but damaged.
+    """
+    within = attributes.get("ome", attributes)
+    entries = within.get("multiscales") if isinstance(within, Mapping) else None
+    if not entries:
+        return None
+    try:
+        entry = entries[0]
+        dataset = entry["datasets"][0]
+        axes = [dict(a) if isinstance(a, Mapping) else {"name": a} for a in entry.get("axes", [])]
+        size, why = _size(entry, dataset, axes)
+        return Multiscale(str(dataset["path"]), tuple(str(a["name"]) for a in axes), size, why)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise SlagsegError(
+            f"{name} has damaged OME-Zarr metadata (multiscales: {type(error).__name__} {error}). "
+            "Name the array itself, for example .../0."
+        ) from error
+
+
+def _size(
+    entry: Mapping[str, Any], dataset: Mapping[str, Any], axes: Sequence[Mapping[str, Any]]
+) -> tuple[VoxelSize | None, str]:
+    """Scales of the level and of the whole image multiply."""
+    steps = [
+        *(dataset.get("coordinateTransformations") or []),
+        *(entry.get("coordinateTransformations") or []),
+    ]
+    scales = [step["scale"] for step in steps if step.get("type") == "scale"]
+    if not scales or any(len(scale) != len(axes) for scale in scales):
+        return None, "its OME-Zarr metadata hold no scale"
+    scale = np.prod(np.asarray(scales, dtype=float), axis=0)
+    sizes = []
+    for name in "zyx":
+        found = [i for i, axis in enumerate(axes) if axis["name"] == name]
+        if not found:
+            return None, f"its OME-Zarr metadata name no axis '{name}'"
+        factor = micrometres_per(axes[found[0]].get("unit"))
+        if factor is None:
+            return None, f"its OME-Zarr metadata give no unit of length for axis '{name}'"
+        sizes.append(float(scale[found[0]]) * factor)
+    z, y, x = sizes
+    if not all(np.isfinite(sizes)) or min(sizes) <= 0:
+        return None, f"its OME-Zarr metadata state the scale {sizes}"
+    return (z, y, x), ""
+
+
+def spatial_axes(
+    axes: Sequence[str], shape: tuple[int, ...], name: str
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """How to turn an array with named axes into (z, y, x).
+
+    Returns
+    -------
+    order : tuple of int
+        Transposition that puts the other axes first and z, y, x last.
+    shape : tuple of int
+        Shape after it, the other axes (of length one) dropped.
+
+    Raises
+    ------
+    SlagsegError
+        If an axis other than z, y, x is longer than one.
+    """
+    lower = [axis.lower() for axis in axes]
+    if len(lower) != len(shape) or not {"y", "x"} <= set(lower):
+        return tuple(range(len(shape))), shape
+    spatial = [lower.index(axis) for axis in "zyx" if axis in lower]
+    others = [i for i in range(len(shape)) if i not in spatial]
+    for i in others:
+        if shape[i] != 1:
+            raise SlagsegError(
+                f"{name} has {shape[i]} {_NOT_ONE.get(lower[i], 'planes along ' + axes[i])} (axes "
+                f"{', '.join(axes)}, shape {shape}); one grey value a voxel is needed. Save one "
+                "of them on its own."
+            )
+    return (*others, *spatial), tuple(shape[i] for i in spatial)
+
+
+def image_attributes(name: str, ndim: int, voxel_size_um: VoxelSize | None) -> dict[str, Any]:
+    """Attributes of an OME-Zarr 0.5 group whose only level is the array ``0``."""
+    unit = {} if voxel_size_um is None else {"unit": "micrometer"}
+    scale = [1.0] * ndim if voxel_size_um is None else list(voxel_size_um[-ndim:])
+    return {
+        "ome": {
+            "version": "0.5",
+            "multiscales": [
+                {
+                    "name": name,
+                    "axes": [{"name": a, "type": "space", **unit} for a in "zyx"[-ndim:]],
+                    "datasets": [
+                        {
+                            "path": "0",
+                            "coordinateTransformations": [{"type": "scale", "scale": scale}],
+                        }
+                    ],
+                }
+            ],
+        }
+    }
+
+
+__all__ = ["Multiscale", "image_attributes", "multiscale", "spatial_axes"]
