@@ -1,1 +1,30 @@
-"""evaluation room."""
+"""Prediction against truth."""
+
+from napari_slagseg.evaluation.contingency import Contingency, contingency
+from napari_slagseg.evaluation.descriptor_scores import score_descriptors
+from napari_slagseg.evaluation.particle_scores import (
+    ParticleMatches,
+    match_particles,
+    match_sections,
+    score_particles,
+)
+from napari_slagseg.evaluation.partition_scores import score_partition
+from napari_slagseg.evaluation.phase_scores import (
+    average_weighted_error,
+    score_classes,
+    score_phases,
+)
+
+__all__ = [
+    "Contingency",
+    "ParticleMatches",
+    "average_weighted_error",
+    "contingency",
+    "match_particles",
+    "match_sections",
+    "score_classes",
+    "score_descriptors",
+    "score_particles",
+    "score_partition",
+    "score_phases",
+]
