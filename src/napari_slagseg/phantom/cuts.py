@@ -63,7 +63,7 @@ def cut(
         Of the cylinder in voxels; the map covers it with a little margin.
     """
     true_pixel = PIXEL_UM * (1 + rng.uniform(-1, 1) * level.pixel_error)
-    edge = int(round(2.06 * radius * voxel_um / PIXEL_UM))
+    edge = round(2.06 * radius * voxel_um / PIXEL_UM)
     angle = rng.uniform(0, 2 * np.pi)
     mirrored = bool(rng.random() < 0.5)
     tilt = np.deg2rad(level.tilt_deg * rng.uniform(0.4, 1.0))

@@ -1,1 +1,27 @@
-"""segmentation room."""
+"""Probabilities to particles."""
+
+from typing import TYPE_CHECKING, Any
+
+from napari_slagseg.segmentation.label_volumes import relabel_sequential, remove_small
+from napari_slagseg.segmentation.separation import Separation, separate_particles
+
+if TYPE_CHECKING:
+    from napari_slagseg.segmentation.distance_watershed import distance_watershed
+
+
+def __getattr__(name: str) -> Any:
+    # scikit-image's morphology takes a while to import, and few need the baseline
+    if name == "distance_watershed":
+        from importlib import import_module
+
+        return getattr(import_module(f"{__name__}.distance_watershed"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+__all__ = [
+    "Separation",
+    "distance_watershed",
+    "relabel_sequential",
+    "remove_small",
+    "separate_particles",
+]

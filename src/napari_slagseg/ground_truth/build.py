@@ -1,0 +1,258 @@
+"""Placed maps to sparse ground truth (K 2.3.1, 2.3.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_slagseg.data import (
+    BACKGROUND,
+    UNKNOWN,
+    CancelToken,
+    GroundTruth,
+    MineralMap,
+    PhaseTable,
+    PlacedMap,
+    Progress,
+    ProgressEvent,
+    SlagsegError,
+    VoxelSize,
+    no_progress,
+    stop_if_cancelled,
+)
+from napari_slagseg.ground_truth.border_weights import border_weight
+from napari_slagseg.ground_truth.map_particles import (
+    MINIMUM_PARTICLE_PIXELS,
+    label_map_particles,
+)
+from napari_slagseg.ground_truth.rasterise import Sheet, sheet_on_cutouts, sheet_on_surface
+
+
+@dataclass(frozen=True)
+class TruthSettings:
+    """Choices of the ground truth; the defaults are the paper's.
+
+    Attributes
+    ----------
+    lambda_background, lambda_foreground : float
+        K Eq. 2.
+    border_reach, sigma : float
+        Of the border weight, in voxels.
+    follow : {"surface", "cutouts"}
+        Lay the labels on the smooth surface, or on each cutout's own plane.
+    group : bool
+        Classes are the legend's groups, not every phase.
+    minimum_particle_pixels : int
+        Smaller pieces of a map are unknown as particles.
+    """
+
+    lambda_background: float = 0.013
+    lambda_foreground: float = 0.04
+    border_reach: float = 5.0
+    sigma: float = 5.0
+    follow: Literal["surface", "cutouts"] = "surface"
+    group: bool = True
+    minimum_particle_pixels: int = MINIMUM_PARTICLE_PIXELS
+
+
+def touching_particles(
+    voxels: NDArray[np.int64], particles: NDArray[np.int32], shape: tuple[int, int, int]
+) -> NDArray[np.bool_]:
+    """Which voxels of a particle have a voxel of another one among their 26 neighbours.
+
+    Parameters
+    ----------
+    voxels : (n,) int64
+        Flat indices, rising.
+    particles : (n,) int32
+    shape : (z, y, x)
+    """
+    touching = np.zeros(len(voxels), dtype=bool)
+    solid = np.flatnonzero(particles > 0)
+    z, y, x = np.unravel_index(voxels[solid], shape)
+    # one layer of padding, so that a step never wraps around an edge
+    wide = (shape[1] + 2, shape[2] + 2)
+    padded = ((z + 1) * wide[0] + (y + 1)) * wide[1] + (x + 1)
+    label = particles[solid]
+    for dz in (-1, 0, 1):
+        for dy in (-1, 0, 1):
+            for dx in (-1, 0, 1):
+                offset = (dz * wide[0] + dy) * wide[1] + dx
+                if offset <= 0:  # each pair is seen from one end
+                    continue
+                at = np.searchsorted(padded, padded + offset)
+                at_safe = np.minimum(at, len(padded) - 1)
+                meets = (padded[at_safe] == padded + offset) & (label[at_safe] != label)
+                touching[solid[meets]] = True
+                touching[solid[at_safe[meets]]] = True
+    return touching
+
+
+def build_ground_truth(
+    ct_shape: tuple[int, int, int],
+    voxel_size_um: VoxelSize,
+    maps: Sequence[MineralMap],
+    placed: Sequence[PlacedMap],
+    table: PhaseTable,
+    *,
+    settings: TruthSettings = TruthSettings(),
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+) -> GroundTruth:
+    """Sparse labels and weights from placed maps.
+
+    Particles are found at full SEM resolution; labels go to CT pitch by the
+    nearest pixel. Where maps meet in a voxel, the better-scored cutout wins.
+    Voxels of one particle next to another's become background, so particles are
+    always one voxel apart. Distances of the border weight are measured within
+    the sheet, seen along the axis its normal is closest to.
+
+    Parameters
+    ----------
+    ct_shape : (z, y, x)
+    voxel_size_um : (z, y, x)
+        Must be that of the placements.
+    maps, placed : sequences of equal length
+    table : PhaseTable
+        Ungrouped, with the target set.
+    settings : TruthSettings
+    progress, cancel
+        See `napari_slagseg.data.running`.
+
+    Returns
+    -------
+    truth : GroundTruth
+
+    Raises
+    ------
+    SlagsegError
+        If a placement is of another CT or map, or no voxel is known.
+
+    References
+    ----------
+    Kirstein et al. 2026, 2.3.1 and 2.3.3, Eq. 1 and 2.
+    """
+    classes, class_of = (
+        table.grouped() if settings.group else (table, {p: p for p in (*table.ids, UNKNOWN)})
+    )
+    lookup = table.lookup(class_of)
+    parts: list[tuple[Sheet, NDArray[np.int16], NDArray[np.int32]]] = []
+    first_number = 0
+    for i, (mineral_map, where) in enumerate(zip(maps, placed, strict=True)):
+        stop_if_cancelled(cancel)
+        progress(ProgressEvent(f"laying {mineral_map.name} into the CT", 0.8 * i / len(maps)))
+        _check(ct_shape, voxel_size_um, mineral_map, where)
+        numbers = label_map_particles(mineral_map, minimum_pixels=settings.minimum_particle_pixels)
+        follow = sheet_on_surface if settings.follow == "surface" else sheet_on_cutouts
+        sheet = follow(where)
+        particles = numbers[sheet.rows, sheet.columns].copy()
+        particles[particles > 0] += first_number
+        first_number += int(numbers.max(initial=0))
+        phases = lookup[mineral_map.phases[sheet.rows, sheet.columns]]
+        parts.append((sheet, phases, particles))
+    total = sum(len(sheet.voxels) for sheet, _, _ in parts)
+    if total == 0:
+        raise SlagsegError(
+            "No voxel of the CT lies under an accepted cutout, so nothing is known. Look at the "
+            "placement of the maps."
+        )
+    flat = np.concatenate(
+        [np.ravel_multi_index(tuple(s.voxels.T), ct_shape) for s, _, _ in parts]
+    ).astype(np.int64)
+    score = np.concatenate([s.score for s, _, _ in parts])
+    order = np.lexsort((-score, flat))
+    kept = order[np.concatenate([[True], np.diff(flat[order]) != 0])]
+    map_index = np.repeat(np.arange(len(parts)), [len(s.voxels) for s, _, _ in parts])
+    voxels = flat[kept]
+    phases = np.concatenate([p for _, p, _ in parts])[kept]
+    particles = np.concatenate([p for _, _, p in parts])[kept].astype(np.int32)
+    cutouts = np.concatenate([s.cutout for s, _, _ in parts])[kept]
+    map_index = map_index[kept].astype(np.int16)
+    progress(ProgressEvent("keeping particles apart", 0.8))
+    particles[touching_particles(voxels, particles, ct_shape)] = BACKGROUND
+    foreground = np.where(particles > 0, 1, particles).astype(np.int8)
+    weights = np.zeros(len(voxels), dtype=np.float32)
+    zyx = np.stack(np.unravel_index(voxels, ct_shape), axis=-1)
+    for i, (sheet, _, _) in enumerate(parts):
+        stop_if_cancelled(cancel)
+        progress(ProgressEvent(f"weighing {maps[i].name}", 0.85 + 0.15 * i / len(parts)))
+        of_map = map_index == i
+        if of_map.any():
+            weights[of_map] = _particle_weights(
+                zyx[of_map], particles[of_map], foreground[of_map], sheet.axis, settings
+            )
+    return GroundTruth(
+        shape=ct_shape,
+        voxels=voxels,
+        phases=phases.astype(np.int16),
+        particles=particles,
+        foreground=foreground,
+        phase_weights=(phases >= 0).astype(np.float32),
+        particle_weights=weights,
+        map_index=map_index,
+        cutout_index=cutouts.astype(np.int16),
+        table=classes,
+        map_names=tuple(m.name for m in maps),
+    )
+
+
+def _check(
+    ct_shape: tuple[int, int, int],
+    voxel_size_um: VoxelSize,
+    mineral_map: MineralMap,
+    where: PlacedMap,
+) -> None:
+    if where.ct_shape != ct_shape or not np.allclose(where.voxel_size_um, voxel_size_um, 1e-3):
+        raise SlagsegError(
+            f"Map {mineral_map.name} was placed in a CT of {where.ct_shape} voxels of "
+            f"{where.voxel_size_um} um, not in this one ({ct_shape}, {voxel_size_um}). "
+            "Register it again."
+        )
+    if where.map_shape != mineral_map.shape:
+        raise SlagsegError(
+            f"The placement of {mineral_map.name} is for a map of {where.map_shape} pixels, but "
+            f"the map has {mineral_map.shape}. Register it again."
+        )
+
+
+def _particle_weights(
+    zyx: NDArray[np.int64],
+    particles: NDArray[np.int32],
+    foreground: NDArray[np.int8],
+    axis: int,
+    settings: TruthSettings,
+) -> NDArray[np.float32]:
+    """K Eq. 2 for the voxels of one sheet."""
+    plane = np.delete(zyx, axis, axis=1)
+    first = plane.min(axis=0)
+    b, c = (plane - first).T
+    labels = np.full((int(b.max()) + 1, int(c.max()) + 1), UNKNOWN, dtype=np.int32)
+    # small numbers: the boxes of particles are listed by label
+    _, compact = np.unique(particles[particles > 0], return_inverse=True)
+    numbers = np.where(particles > 0, 0, particles).astype(np.int32)
+    numbers[particles > 0] = compact + 1
+    labels[b, c] = numbers
+    near = border_weight(labels, sigma=settings.sigma, reach=settings.border_reach)[b, c]
+    weights = np.zeros(len(zyx), dtype=np.float32)
+    weights[foreground == 0] = near[foreground == 0] + settings.lambda_background
+    weights[foreground > 0] = settings.lambda_foreground
+    return weights
+
+
+def weight_balance(truth: GroundTruth) -> dict[str, float]:
+    """Total particle-network weight on foreground and on background voxels.
+
+    K chose the constants of Eq. 2 so that the two are about equal.
+    """
+    weights = truth.particle_weights.astype(np.float64)
+    return {
+        "foreground": float(weights[truth.foreground == 1].sum()),
+        "background": float(weights[truth.foreground == 0].sum()),
+    }
+
+
+__all__ = ["TruthSettings", "build_ground_truth", "touching_particles", "weight_balance"]
