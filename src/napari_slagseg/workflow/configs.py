@@ -26,20 +26,22 @@ class RegisterConfig(StepConfig):
     """Place the mineral maps in the CT."""
 
     height_low: float | None = Field(
-        None, description="lowest CT slice at which the map's centre may lie"
+        default=None, description="lowest CT slice at which the map's centre may lie"
     )
     height_high: float | None = Field(
-        None, description="highest CT slice at which the map's centre may lie"
+        default=None, description="highest CT slice at which the map's centre may lie"
     )
     angle: float | None = Field(
-        None, description="rotation of the map in the CT's plane in degrees, if known"
+        default=None, description="rotation of the map in the CT's plane in degrees, if known"
     )
     mirror: Literal["auto", "yes", "no"] = Field(
-        "auto", description="whether the maps are mirrored; auto tries both"
+        default="auto", description="whether the maps are mirrored; auto tries both"
     )
-    maps: tuple[str, ...] = Field((), description="names of the maps to place; none given: all")
-    seed: int = Field(0, ge=0, description="seed of the random choices")
-    again: bool = Field(False, description="place maps again that are placed already")
+    maps: tuple[str, ...] = Field(
+        default=(), description="names of the maps to place; none given: all"
+    )
+    seed: int = Field(default=0, ge=0, description="seed of the random choices")
+    again: bool = Field(default=False, description="place maps again that are placed already")
 
     @model_validator(mode="after")
     def _window(self) -> RegisterConfig:
@@ -58,86 +60,104 @@ class AnnotateConfig(StepConfig):
     """Turn the placed maps into sparse ground truth."""
 
     follow: Literal["surface", "cutouts"] = Field(
-        "surface",
+        default="surface",
         description="lay the labels on the smooth surface, or on each cutout's own plane",
     )
-    group: bool = Field(True, description="train on the legend's groups instead of every phase")
-    lambda_background: float = Field(
-        0.013, ge=0, description="weight of background voxels (K Eq. 2)"
+    group: bool = Field(
+        default=True, description="train on the legend's groups instead of every phase"
     )
-    lambda_foreground: float = Field(0.04, ge=0, description="weight of particle voxels (K Eq. 2)")
+    lambda_background: float = Field(
+        default=0.013, ge=0, description="weight of background voxels (K Eq. 2)"
+    )
+    lambda_foreground: float = Field(
+        default=0.04, ge=0, description="weight of particle voxels (K Eq. 2)"
+    )
     border_reach: float = Field(
-        5.0, gt=0, description="voxels up to which a second particle counts as near (K Eq. 2)"
+        default=5.0,
+        gt=0,
+        description="voxels up to which a second particle counts as near (K Eq. 2)",
     )
     hold_out: Literal["auto", "map", "cutouts", "none"] = Field(
-        "auto",
+        default="auto",
         description="what is kept from training to check the networks: "
         "a whole map, some cutouts, or nothing; auto takes a map where three are placed",
     )
     held_out_map: str | None = Field(
-        None, description="which map to hold out; none given: the last placed one"
+        default=None, description="which map to hold out; none given: the last placed one"
     )
     held_out_share: Fraction = Field(
-        0.2, description="share of the cutouts to hold out, where cutouts are held out"
+        default=0.2, description="share of the cutouts to hold out, where cutouts are held out"
     )
-    seed: int = Field(0, ge=0, description="seed of the choice of held-out cutouts")
+    seed: int = Field(default=0, ge=0, description="seed of the choice of held-out cutouts")
 
 
 class TrainConfig(StepConfig):
     """Train one network on the ground truth."""
 
     size: Literal["paper", "small", "tiny"] = Field(
-        "paper", description="width of the network: the paper's, half or a quarter of it"
+        default="paper", description="width of the network: the paper's, half or a quarter of it"
     )
     epochs: int | None = Field(
-        None,
+        default=None,
         gt=0,
         description="epochs; none given: the paper's (150; particle network 100, then 150)",
     )
-    steps: int = Field(100, gt=0, description="training steps an epoch")
-    batch: int = Field(4, gt=0, description="patches a step")
-    patch: int = Field(96, ge=16, multiple_of=8, description="edge of a patch in voxels")
-    learning_rate: float = Field(1e-4, gt=0, description="learning rate of Adam")
-    gamma: float = Field(2.0, ge=0, description="focusing parameter of the focal loss")
-    mirrors: bool = Field(False, description="also train on mirror images")
-    grey_shift: int = Field(10, ge=0, description="largest random shift of the 8-bit grey values")
-    elastic: bool | None = Field(
-        None, description="elastic deformation; none given: for the particle network only"
+    steps: int = Field(default=100, gt=0, description="training steps an epoch")
+    batch: int = Field(default=4, gt=0, description="patches a step")
+    patch: int = Field(default=96, ge=16, multiple_of=8, description="edge of a patch in voxels")
+    learning_rate: float = Field(default=1e-4, gt=0, description="learning rate of Adam")
+    gamma: float = Field(default=2.0, ge=0, description="focusing parameter of the focal loss")
+    mirrors: bool = Field(default=False, description="also train on mirror images")
+    grey_shift: int = Field(
+        default=10, ge=0, description="largest random shift of the 8-bit grey values"
     )
-    device: str = Field("auto", description="auto, cpu or cuda")
-    threads: int | None = Field(None, gt=0, description="CPU threads; none given: all")
-    seed: int = Field(0, ge=0, description="seed of weights, patches and augmentation")
+    elastic: bool | None = Field(
+        default=None, description="elastic deformation; none given: for the particle network only"
+    )
+    device: str = Field(default="auto", description="auto, cpu or cuda")
+    threads: int | None = Field(default=None, gt=0, description="CPU threads; none given: all")
+    seed: int = Field(default=0, ge=0, description="seed of weights, patches and augmentation")
 
 
 class SegmentConfig(StepConfig):
     """Predict phases and particles everywhere."""
 
     threshold: Annotated[float, Field(gt=0, lt=1)] = Field(
-        0.5, description="particle probability above which a voxel is part of a marker"
+        default=0.5, description="particle probability above which a voxel is part of a marker"
     )
-    minimum_voxels: int = Field(100, ge=0, description="smaller particles are removed")
+    minimum_voxels: int = Field(default=100, ge=0, description="smaller particles are removed")
     tile: int | None = Field(
-        None, ge=16, multiple_of=8, description="edge of a tile in voxels; none given: chosen"
+        default=None,
+        ge=16,
+        multiple_of=8,
+        description="edge of a tile in voxels; none given: chosen",
     )
     halo: int | None = Field(
-        None, ge=0, multiple_of=8, description="context around a tile in voxels; none given: chosen"
+        default=None,
+        ge=0,
+        multiple_of=8,
+        description="context around a tile in voxels; none given: chosen",
     )
-    average: bool = Field(False, description="average overlapping tiles with a Gaussian window")
-    mirrored: bool = Field(False, description="average over mirrored passes (eight times slower)")
-    device: str = Field("auto", description="auto, cpu or cuda")
-    threads: int | None = Field(None, gt=0, description="CPU threads; none given: all")
+    average: bool = Field(
+        default=False, description="average overlapping tiles with a Gaussian window"
+    )
+    mirrored: bool = Field(
+        default=False, description="average over mirrored passes (eight times slower)"
+    )
+    device: str = Field(default="auto", description="auto, cpu or cuda")
+    threads: int | None = Field(default=None, gt=0, description="CPU threads; none given: all")
 
 
 class MeasureConfig(StepConfig):
     """Measure every particle and the sections."""
 
-    target: str | None = Field(None, description="target phase; none given: the project's")
+    target: str | None = Field(default=None, description="target phase; none given: the project's")
     erosion_voxels: int = Field(
-        1, ge=0, le=10, description="erosion for the second surface liberation (K 3.3)"
+        default=1, ge=0, le=10, description="erosion for the second surface liberation (K 3.3)"
     )
-    sections: int = Field(50, ge=0, description="number of virtual sections (K 3.3)")
+    sections: int = Field(default=50, ge=0, description="number of virtual sections (K 3.3)")
     section_axis: Literal[0, 1, 2] = Field(
-        0, description="axis that the sections are normal to: 0 z, 1 y, 2 x"
+        default=0, description="axis that the sections are normal to: 0 z, 1 y, 2 x"
     )
 
 
@@ -145,10 +165,10 @@ class ReportConfig(StepConfig):
     """Draw the curves and write the report."""
 
     include_border: bool = Field(
-        False, description="count particles that touch the border of the volume, too"
+        default=False, description="count particles that touch the border of the volume, too"
     )
     size_edges_um: tuple[float, ...] = Field(
-        (), description="edges of the size classes in um; none given: chosen"
+        default=(), description="edges of the size classes in um; none given: chosen"
     )
 
 

@@ -101,7 +101,7 @@ def run(
     frame = pd.concat([t.frame for t in of_maps], ignore_index=True)
     _write(project, "map_sections", replace(of_maps[0], frame=frame))
     border = int(table.frame["touches_border"].sum())
-    warnings = ()
+    warnings: tuple[str, ...] = ()
     if len(table) and border == len(table):
         warnings = ("Every particle touches the border of the volume; statistics have no rows.",)
     target_volume = table.frame["volume_liberation"] * table.frame["volume_um3"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_slagseg import io
 from napari_slagseg.data import (
@@ -14,11 +15,15 @@ from napari_slagseg.data import (
     Progress,
     ProgressEvent,
     SlagsegError,
+    Volume,
 )
 from napari_slagseg.project import Project
-from napari_slagseg.segmentation import separate_particles
+from napari_slagseg.segmentation import Separation, separate_particles
 from napari_slagseg.workflow.configs import SegmentConfig
 from napari_slagseg.workflow.step import Step, StepResult
+
+if TYPE_CHECKING:
+    from napari_slagseg.networks import TrainedNetwork
 
 PREDICTION_SHARE = 0.8
 """Share of the step's progress bar that belongs to the networks."""
@@ -63,20 +68,27 @@ def table_from_json(values: Any) -> PhaseTable:
         ) from error
 
 
-def run(
-    project: Project, config: SegmentConfig, progress: Progress, cancel: CancelToken | None
-) -> StepResult:
-    """Predict with both networks, separate the particles, store three arrays.
+def segment_volume(
+    volume: Volume,
+    phase: TrainedNetwork,
+    particle: TrainedNetwork,
+    config: SegmentConfig,
+    progress: Progress,
+    cancel: CancelToken | None,
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], Separation]:
+    """Predict with both networks and separate the particles.
 
-    ``segmentation.zarr`` appears whole or not at all; an older one stays until then.
+    Returns
+    -------
+    phases : (z, y, x) uint8
+        Classes of the phase network.
+    particle_probability : (z, y, x) uint8
+        0 to 255.
+    separation : Separation
+        Its `particles` are (z, y, x) uint32.
     """
-    from napari_slagseg.networks import load_network, predict_volume
+    from napari_slagseg.networks import predict_volume
 
-    folders = {kind: project.model_folder(kind) for kind in ("phase", "particle")}
-    if folders["phase"] is None or folders["particle"] is None:
-        raise SlagsegError(f"Project {project.folder} has no trained networks. Run 'train' first.")
-    phase, particle = load_network(folders["phase"]), load_network(folders["particle"])
-    volume = project.volume()
     prediction = predict_volume(
         volume.data,
         phase=phase,
@@ -102,6 +114,26 @@ def run(
         progress=part_of(progress, PREDICTION_SHARE, 0.97),
         cancel=cancel,
     )
+    return phases, probability, separation
+
+
+def run(
+    project: Project, config: SegmentConfig, progress: Progress, cancel: CancelToken | None
+) -> StepResult:
+    """Predict with both networks, separate the particles, store three arrays.
+
+    ``segmentation.zarr`` appears whole or not at all; an older one stays until then.
+    """
+    from napari_slagseg.networks import load_network
+
+    folders = {kind: project.model_folder(kind) for kind in ("phase", "particle")}
+    if folders["phase"] is None or folders["particle"] is None:
+        raise SlagsegError(f"Project {project.folder} has no trained networks. Run 'train' first.")
+    phase, particle = load_network(folders["phase"]), load_network(folders["particle"])
+    volume = project.volume()
+    phases, probability, separation = segment_volume(
+        volume, phase, particle, config, progress, cancel
+    )
     progress(ProgressEvent("storing the segmentation", 0.97))
     table = phase.card.table.with_target(project.description.target)
     io.write_zarr_arrays(
@@ -118,7 +150,7 @@ def run(
     shares = {
         p.name: float(np.count_nonzero(phases == p.id) / phases.size) for p in table if p.id > 0
     }
-    warnings = ()
+    warnings: tuple[str, ...] = ()
     if count == 0:
         warnings = ("No particle was found. Were the networks trained for long enough?",)
     return StepResult(
@@ -151,4 +183,12 @@ STEP = Step(
     exists=lambda project: project.segmentation_path.exists(),
 )
 
-__all__ = ["STEP", "part_of", "run", "segmented_phase_table", "table_from_json", "table_to_json"]
+__all__ = [
+    "STEP",
+    "part_of",
+    "run",
+    "segment_volume",
+    "segmented_phase_table",
+    "table_from_json",
+    "table_to_json",
+]

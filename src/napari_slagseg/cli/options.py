@@ -1,0 +1,206 @@
+"""Options made from the steps' configurations, and the types of our own options."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin
+
+import click
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+    from napari_slagseg.io import RawLayout
+    from napari_slagseg.workflow.configs import StepConfig
+
+    ParameterType = click.ParamType[Any]
+    TextChoice = click.Choice[str]
+else:
+    # click 8.1 has these without type parameters
+    ParameterType, TextChoice = click.ParamType, click.Choice
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Numbers(ParameterType):
+    """Numbers separated by commas.
+
+    Parameters
+    ----------
+    of : type
+        int or float.
+    counts : tuple of int
+        How many there may be; empty for any number.
+    """
+
+    name = "numbers"
+
+    def __init__(self, of: type[int] | type[float], counts: tuple[int, ...] = ()) -> None:
+        self.of = of
+        self.counts = counts
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
+        """``"5,5,10"`` to a tuple."""
+        if isinstance(value, (tuple, list)):
+            return tuple(value)
+        if isinstance(value, (int, float)):
+            return (self.of(value),)
+        try:
+            numbers = tuple(self.of(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not a number, or numbers separated by commas", param, ctx)
+        if self.counts and len(numbers) not in self.counts:
+            expected = " or ".join(str(n) for n in self.counts)
+            self.fail(f"{value!r} has {len(numbers)} numbers; it needs {expected}", param, ctx)
+        return numbers
+
+
+class _Names(ParameterType):
+    """Names separated by commas."""
+
+    name = "names"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        if isinstance(value, (tuple, list)):
+            return tuple(value)
+        return tuple(part.strip() for part in str(value).split(",") if part.strip())
+
+
+class _Values(TextChoice):
+    """One of a few values that need not be text."""
+
+    def __init__(self, values: tuple[Any, ...]) -> None:
+        super().__init__([str(value) for value in values])
+        self._of_text = {str(value): value for value in values}
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value in self._of_text.values():
+            return value
+        return self._of_text[super().convert(value, param, ctx)]
+
+
+def _bare(annotation: Any) -> Any:
+    """Type without ``| None``."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        (only,) = [part for part in get_args(annotation) if part is not type(None)]
+        return _bare(only)
+    # Annotated[float, ...] hides its type in its first argument
+    return get_args(annotation)[0] if hasattr(annotation, "__metadata__") else annotation
+
+
+def _type_of(annotation: Any) -> ParameterType:
+    origin = get_origin(annotation)
+    if origin is Literal:
+        return _Values(get_args(annotation))
+    if origin is tuple:
+        item = get_args(annotation)[0]
+        return _Names() if item is str else Numbers(item)
+    plain: dict[Any, ParameterType] = {int: click.INT, float: click.FLOAT, str: click.STRING}
+    return plain[annotation]
+
+
+def _field_option(name: str, field: FieldInfo) -> Callable[[F], F]:
+    kind = _bare(field.annotation)
+    dashed = name.replace("_", "-")
+    text = (field.description or "").strip()
+    text = text[:1].upper() + text[1:] + "."
+    # None and () mean that the description says what happens then
+    default = field.default
+    shown: bool | str = False if default is None or default == () else str(default)
+    if kind is bool:
+        if default is not None:
+            shown = dashed if default else f"no-{dashed}"
+        return click.option(
+            f"--{dashed}/--no-{dashed}", name, default=None, help=text, show_default=shown
+        )
+    return click.option(
+        f"--{dashed}", name, type=_type_of(kind), default=None, help=text, show_default=shown
+    )
+
+
+def config_options(
+    config: type[StepConfig], *, leave_out: tuple[str, ...] = ()
+) -> Callable[[F], F]:
+    """Give a command one option for each field of a step's configuration.
+
+    Names are the fields' with dashes; help and defaults are theirs, too. An
+    option that is not given reaches the command as None (see `given`).
+    """
+
+    def decorate(function: F) -> F:
+        for name, field in reversed(config.model_fields.items()):
+            if name not in leave_out:
+                function = _field_option(name, field)(function)
+        return function
+
+    return decorate
+
+
+def given(values: Mapping[str, Any], config: type[StepConfig]) -> dict[str, Any]:
+    """Those values that are fields of `config` and were given."""
+    return {
+        name: values[name]
+        for name in config.model_fields
+        if values.get(name) is not None and values[name] != ()
+    }
+
+
+def ct_options(function: F) -> F:
+    """Give a command the options that say how to read a CT."""
+    options = (
+        click.option(
+            "--voxel-size",
+            type=Numbers(float, (1, 3)),
+            metavar="UM",
+            help="Edge of a voxel in micrometres: one number, or three as Z,Y,X. "
+            "Not needed where the file states it.",
+        ),
+        click.option(
+            "--raw-shape",
+            type=Numbers(int, (3,)),
+            metavar="Z,Y,X",
+            help="Shape of a CT without a header (raw).",
+        ),
+        click.option("--raw-dtype", metavar="TYPE", help="Its type: uint8, uint16, float32 ..."),
+        click.option("--raw-offset", type=click.IntRange(0), help="Bytes before its first voxel."),
+        click.option(
+            "--raw-byte-order", type=click.Choice(["little", "big"]), help="Its byte order."
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def raw_layout(values: Mapping[str, Any]) -> RawLayout | None:
+    """Layout of a raw file from the options; None where none is given."""
+    from napari_slagseg.data import SlagsegError
+    from napari_slagseg.io import RawLayout
+
+    shape, dtype = values.get("raw_shape"), values.get("raw_dtype")
+    if shape is None and dtype is None:
+        return None
+    if shape is None or dtype is None:
+        raise SlagsegError("A raw file needs both --raw-shape Z,Y,X and --raw-dtype TYPE.")
+    return RawLayout(
+        shape=tuple(shape),
+        dtype=dtype,
+        offset=values.get("raw_offset") or 0,
+        byte_order=values.get("raw_byte_order") or "little",
+    )
+
+
+def voxel_size(values: Mapping[str, Any]) -> float | tuple[float, ...] | None:
+    """What ``--voxel-size`` says: one number, three, or None."""
+    size = values.get("voxel_size")
+    if size is None:
+        return None
+    return float(size[0]) if len(size) == 1 else tuple(size)
+
+
+__all__ = ["Numbers", "config_options", "ct_options", "given", "raw_layout", "voxel_size"]

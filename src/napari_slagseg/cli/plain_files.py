@@ -1,0 +1,243 @@
+"""Single steps on plain files, which other programs can call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from napari_slagseg.cli.console import Console
+from napari_slagseg.cli.options import (
+    Numbers,
+    config_options,
+    ct_options,
+    given,
+    raw_layout,
+    voxel_size,
+)
+from napari_slagseg.cli.running import NOT_PLACED, ctrl_c_cancels, framed
+from napari_slagseg.workflow import STEPS, make_config
+from napari_slagseg.workflow.configs import RegisterConfig, SegmentConfig
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("ct", type=_FILE)
+@click.argument("map_file", metavar="MAP", type=_FILE)
+@click.option("--legend", required=True, type=_FILE, help="Phases of the map (CSV or JSON).")
+@ct_options
+@click.option(
+    "--pixel-size",
+    required=True,
+    type=float,
+    metavar="UM",
+    help="Edge of a map pixel in micrometres.",
+)
+@click.option("--out", required=True, type=_FILE, help="JSON file for cutouts and surface.")
+@click.option(
+    "--coordinates",
+    type=_FILE,
+    help="NPY file for the CT (z, y, x) of every map pixel: float32 (rows, columns, "
+    "3), NaN where not placed.",
+)
+@config_options(RegisterConfig, leave_out=("maps", "again"))
+@framed
+def place(console: Console, ct: Path, map_file: Path, **values: Any) -> int:
+    """Place one mineral map in a CT.
+
+    Ends with code 3 if the map was refused; the files then say so and why.
+    """
+    from napari_slagseg.workflow.plain import place_files
+
+    config = make_config(STEPS["register"], given(values, RegisterConfig))
+    assert isinstance(config, RegisterConfig)
+    with ctrl_c_cancels(console) as cancel:
+        placed = place_files(
+            ct,
+            map_file,
+            legend=values["legend"],
+            pixel_size_um=values["pixel_size"],
+            out=values["out"],
+            coordinates=values["coordinates"],
+            voxel_size_um=voxel_size(values),
+            raw=raw_layout(values),
+            config=config,
+            progress=console.progress,
+            cancel=cancel,
+        )
+    accepted = sum(c.accepted for c in placed.cutouts)
+    text = (
+        f"{map_file.name} is placed: score {placed.score:.3f}, "
+        f"{accepted} of {len(placed.cutouts)} cutouts accepted."
+    )
+    if not placed.placed:
+        text = f"{map_file.name} was refused: {placed.reason}"
+    elif placed.reason:
+        console.warn(placed.reason)
+    console.result(
+        {
+            "placed": placed.placed,
+            "reason": placed.reason,
+            "score": placed.score,
+            "mirrored": placed.mirrored,
+            "accepted_cutouts": accepted,
+            "cutouts": len(placed.cutouts),
+            "out": str(values["out"]),
+            "coordinates": None if values["coordinates"] is None else str(values["coordinates"]),
+        },
+        text,
+    )
+    return 0 if placed.placed else NOT_PLACED
+
+
+@click.command()
+@click.argument("ct", type=_FILE)
+@click.option(
+    "--phase-model",
+    required=True,
+    type=_FILE,
+    help="Weights file, folder of a training run, or PROJECT/models/phase (its latest run).",
+)
+@click.option(
+    "--particle-model", required=True, type=_FILE, help="Likewise, of the particle network."
+)
+@click.option(
+    "--out",
+    required=True,
+    type=_FILE,
+    help="Zarr store for the arrays phases (uint8) and particles (uint32).",
+)
+@ct_options
+@config_options(SegmentConfig)
+@framed
+def predict(console: Console, ct: Path, **values: Any) -> None:
+    """Segment a CT with trained networks.
+
+    Where neither the file nor --voxel-size says how large the voxels are, they
+    are taken to be those that the networks were trained on.
+    """
+    from napari_slagseg.workflow.plain import predict_files
+
+    config = make_config(STEPS["segment"], given(values, SegmentConfig))
+    assert isinstance(config, SegmentConfig)
+    with ctrl_c_cancels(console) as cancel:
+        found = predict_files(
+            ct,
+            phase_model=values["phase_model"],
+            particle_model=values["particle_model"],
+            out=values["out"],
+            voxel_size_um=voxel_size(values),
+            raw=raw_layout(values),
+            config=config,
+            progress=console.progress,
+            cancel=cancel,
+        )
+    for text in found["warnings"]:
+        console.warn(text)
+    console.result(found, f"{found['particles']:,} particles were found; stored in {found['out']}.")
+
+
+@click.command()
+@click.argument("particles", type=_FILE)
+@click.argument("phases", type=_FILE)
+@click.option(
+    "--voxel-size",
+    type=Numbers(float, (1, 3)),
+    metavar="UM",
+    help="Edge of a voxel in micrometres: one number, or three as Z,Y,X. Not needed "
+    "where the particles' file states it.",
+)
+@click.option(
+    "--target", required=True, metavar="ID", help="Target phase: its id, or with --legend its name."
+)
+@click.option(
+    "--legend",
+    type=_FILE,
+    help="Phase table (CSV or JSON); names the fraction_ columns. Without it they carry the ids.",
+)
+@click.option(
+    "--section-axis",
+    type=click.IntRange(0, 2),
+    help="Measure 2D sections normal to this axis instead: 0 z, 1 y, 2 x.",
+)
+@click.option(
+    "--sections",
+    type=click.IntRange(0),
+    default=0,
+    help="How many sections, evenly spaced; 0: every slice.",
+)
+@click.option(
+    "--erosion-voxels",
+    type=click.IntRange(0, 10),
+    default=0,
+    show_default=True,
+    help="Erosion for a second surface liberation (K 3.3).",
+)
+@click.option(
+    "--out", required=True, type=_FILE, help="CSV file; a JSON file beside it defines the columns."
+)
+@framed
+def describe(console: Console, particles: Path, phases: Path, **values: Any) -> None:
+    """Measure labelled particles.
+
+    PARTICLES holds a number per particle (0: none), PHASES a phase id per voxel;
+    each is a TIFF, an NPY or an array of a Zarr store (STORE.zarr/particles).
+    """
+    from napari_slagseg.workflow.plain import describe_files
+
+    with ctrl_c_cancels(console) as cancel:
+        table = describe_files(
+            particles,
+            phases,
+            target=values["target"],
+            out=values["out"],
+            voxel_size_um=voxel_size(values),
+            legend=values["legend"],
+            section_axis=values["section_axis"],
+            sections=values["sections"],
+            erosion_voxels=values["erosion_voxels"],
+            progress=console.progress,
+            cancel=cancel,
+        )
+    what = "particles" if table.dimension == 3 else "particle sections"
+    console.result(
+        {
+            "rows": len(table),
+            "dimension": table.dimension,
+            "target": table.table.target,
+            "out": str(values["out"]),
+            "definitions": str(values["out"].with_suffix(".json")),
+        },
+        f"{len(table):,} {what} measured; the table is {values['out']}.",
+    )
+
+
+@click.command()
+@click.argument("what", type=click.Choice(["particles", "phases"]))
+@click.argument("predicted", type=_FILE)
+@click.argument("truth", type=_FILE)
+@click.option("--out", type=_FILE, help="JSON file for the scores.")
+@framed
+def score(console: Console, what: str, predicted: Path, truth: Path, out: Path | None) -> None:
+    """Score a segmentation against the truth.
+
+    Voxels that the truth marks as unknown (-1) are left out.
+    """
+    from napari_slagseg.workflow.plain import score_files
+
+    scores = score_files(what, predicted, truth, out=out)
+    lines = [f"{name}: {_shown(value)}" for name, value in scores.items()]
+    console.result(scores, "\n".join(lines))
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_shown(part)}" for key, part in value.items())
+    if isinstance(value, float):
+        return "not defined" if value != value else f"{value:.4f}"
+    return str(value)
+
+
+__all__ = ["describe", "place", "predict", "score"]
