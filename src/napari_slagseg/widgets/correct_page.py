@@ -135,11 +135,11 @@ class CorrectPage(QWidget):
         except SlagsegError as error:
             self.failed.emit(str(error))
             return
-        if layers.ERRORS_LAYER in self.viewer.layers and np.any(
+        unsaved = layers.ERRORS_LAYER in self.viewer.layers and np.any(
             self.viewer.layers[layers.ERRORS_LAYER].data
-        ):
-            if not self.add():
-                return
+        )
+        if unsaved and not self.add():
+            return
         if not project.corrections():
             self.failed.emit("There are no corrections yet: paint errors and add them first.")
             return

@@ -115,7 +115,7 @@ def sheet(project: Project, placed: PlacedMap, thickness: int) -> NDArray[np.uin
     voxels = np.rint(zyx[known]).astype(np.int64)
     values = (classes[known] + 1).astype(np.uint8)
     for offset in sorted(range(-(thickness // 2), thickness - thickness // 2), key=abs)[::-1]:
-        moved = voxels + (offset, 0, 0)
+        moved = voxels + np.array([offset, 0, 0])
         inside = np.all((moved >= 0) & (moved < placed.ct_shape), axis=1)
         z, y, x = moved[inside].T
         out[z, y, x] = values[inside]
@@ -128,17 +128,15 @@ def add_map(viewer: napari.Viewer, project: Project, placed: PlacedMap, thicknes
         return
     grouped, _ = project.phase_table().grouped()
     name = map_layer_name(placed.map_name)
-    old = viewer.layers[name] if name in viewer.layers else None
-    opacity = old.opacity if old is not None else 0.6
     data = sheet(project, placed, thickness)
-    if old is not None:
-        old.data = data
+    if name in viewer.layers:
+        viewer.layers[name].data = data
     else:
         viewer.add_labels(
             data,
             name=name,
             colormap=phase_colormap(grouped, shift=1),
-            opacity=opacity,
+            opacity=0.6,
             features=pd.DataFrame(
                 {"index": [p.id + 1 for p in grouped], "phase": list(grouped.names)}
             ),

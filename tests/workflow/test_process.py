@@ -1,0 +1,74 @@
+"""Steps in a process of their own: messages, cancel, kill."""
+
+import os
+import time
+
+import numpy as np
+import pytest
+
+from napari_slagseg import io
+from napari_slagseg.data import MineralMap, phase_table_of
+from napari_slagseg.project import Project
+from napari_slagseg.workflow import StepProcess, states
+
+
+@pytest.fixture
+def project(tmp_path):
+    rng = np.random.default_rng(0)
+    io.write_volume(
+        tmp_path / "ct.tif", rng.integers(0, 9, (8, 16, 16)).astype(np.uint8), (2.0, 2.0, 2.0)
+    )
+    table = phase_table_of(["background", "ore"], ["#000000", "#d55e00"])
+    io.write_legend(table, tmp_path / "l.csv")
+    phases = rng.integers(0, 2, (20, 20)).astype(np.int16)
+    io.write_false_colour(MineralMap(phases, 1.0, table, "a"), tmp_path / "a.png")
+    return Project.create(
+        tmp_path / "p", ct=tmp_path / "ct.tif", maps=[tmp_path / "a.png"],
+        legend=tmp_path / "l.csv", pixel_size_um=1.0, target="ore",
+    )  # fmt: skip
+
+
+def messages(process, seconds=60):
+    found = []
+    end = time.monotonic() + seconds
+    while not process.ended and time.monotonic() < end:
+        message = process.next_message()
+        if message is not None:
+            found.append(message)
+    return found
+
+
+def test_an_error_of_the_user_comes_back_as_words(project):
+    process = StepProcess(project.folder, "measure", {}, os.getpid())
+    process.start()
+    last = messages(process)[-1]
+    assert last.kind == "failed"
+    assert "no segmentation yet" in last.text
+    assert "Traceback" not in last.text
+    assert states(project)["measure"] == "missing"
+
+
+def test_bad_settings_come_back_as_words(project):
+    process = StepProcess(project.folder, "segment", {"threshold": 7}, os.getpid())
+    process.start()
+    last = messages(process)[-1]
+    assert last.kind == "failed"
+    assert "threshold" in last.text
+
+
+def test_a_killed_step_is_reported(project):
+    process = StepProcess(project.folder, "register", None, os.getpid())
+    process.start()
+    os.kill(process.pid, 9)
+    last = messages(process)[-1]
+    assert last.kind == "failed"
+    assert "exit code" in last.text
+
+
+def test_a_cancelled_step_says_so(project):
+    process = StepProcess(project.folder, "register", None, os.getpid())
+    process.cancel()
+    process.start()
+    last = messages(process)[-1]
+    # cancelled at its first check, or refused before it came to one
+    assert last.kind in ("cancelled", "failed")
