@@ -6,7 +6,7 @@ from napari_slagseg.segmentation.label_volumes import relabel_sequential, remove
 from napari_slagseg.segmentation.separation import Separation, separate_particles
 
 if TYPE_CHECKING:
-    from napari_slagseg.segmentation.distance_watershed import distance_watershed
+    from napari_slagseg.segmentation.baseline import distance_watershed
 
 
 def __getattr__(name: str) -> Any:
@@ -14,7 +14,7 @@ def __getattr__(name: str) -> Any:
     if name == "distance_watershed":
         from importlib import import_module
 
-        return getattr(import_module(f"{__name__}.distance_watershed"), name)
+        return getattr(import_module(f"{__name__}.baseline"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -9,6 +9,8 @@ keep the order of equal ages among the markers' own voxels.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -50,7 +52,7 @@ def flood(
     begin = np.zeros(LEVELS + 1, dtype=np.int64)
     begin[1:] = np.cumsum(_histogram(levels, mask))
     total = int(begin[-1])
-    queue = np.empty(total, dtype=index)
+    queue: NDArray[Any] = np.empty(total, dtype=index)
     head, tail = begin[:-1].copy(), begin[:-1].copy()
     plane = rows * columns
     planes = max(1, _STEPS // max(plane, 1))
@@ -60,10 +62,9 @@ def flood(
             flat, levels, queue, tail, start * plane, min(start + planes, labels.shape[0]) * plane
         )
     state = np.zeros(2, dtype=np.int64)  # level to look at next, voxels done
-    state[0] = 0
     while _flood_some(flat, levels, mask, queue, head, tail, state, rows, columns, _STEPS):
-        stop_if_cancelled(cancel)
         progress(ProgressEvent(stage, float(state[1]) / max(total, 1)))
+        stop_if_cancelled(cancel)
 
 
 @njit(cache=True, nogil=True)
@@ -80,7 +81,7 @@ def _histogram(levels: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np
 def _queue_markers(
     labels: NDArray[np.uint32],
     levels: NDArray[np.uint8],
-    queue: NDArray[np.int32],
+    queue: NDArray[Any],
     tail: NDArray[np.int64],
     start: int,
     stop: int,
@@ -97,7 +98,7 @@ def _flood_some(
     labels: NDArray[np.uint32],
     levels: NDArray[np.uint8],
     mask: NDArray[np.uint8],
-    queue: NDArray[np.int32],
+    queue: NDArray[Any],
     head: NDArray[np.int64],
     tail: NDArray[np.int64],
     state: NDArray[np.int64],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import cc3d
 import numpy as np
@@ -19,7 +19,7 @@ from napari_slagseg.data import (
 )
 from napari_slagseg.segmentation.label_volumes import label_counts, renumber
 
-CONNECTIVITY = 6
+CONNECTIVITY: Literal[6] = 6
 """Neighbourhood of markers and of particles: voxels that share a face."""
 
 
@@ -137,9 +137,9 @@ def separate_particles(
 def _components(mask: NDArray[np.bool_]) -> tuple[NDArray[np.uint32], int]:
     """Components numbered in the order of their first voxel (C order), and their number."""
     labels, n = cc3d.connected_components(
-        mask, connectivity=CONNECTIVITY, return_N=True, out_dtype=np.uint32, binary_image=True
+        mask, connectivity=CONNECTIVITY, return_N=True, out_dtype=np.uint32
     )
-    return np.ascontiguousarray(labels), int(n)
+    return np.ascontiguousarray(labels.astype(np.uint32, copy=False)), n
 
 
 def _check(phases: NDArray[Any], probability: NDArray[Any], threshold: float) -> None:

@@ -79,9 +79,7 @@ def distance_watershed(
     # a mask without any background has no distances
     distance[~np.isfinite(distance)] = 0
     stop_if_cancelled(cancel)
-    pieces, n = cc3d.connected_components(
-        mask, connectivity=6, return_N=True, out_dtype=np.uint32, binary_image=True
-    )
+    pieces, n = cc3d.connected_components(mask, connectivity=6, return_N=True, out_dtype=np.uint32)
     particles = np.zeros(mask.shape, dtype=np.uint32)
     boxes = cc3d.statistics(pieces)["bounding_boxes"]
     found = 0
