@@ -1,0 +1,40 @@
+# The project's commands; each sets up what it needs first.
+SHELL := bash
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-slow check docs bench clean
+
+BIN := .venv/bin
+# a virtual screen where there is none
+SCREEN := $(if $(or $(DISPLAY),$(WAYLAND_DISPLAY)),,xvfb-run -a -s "-screen 0 1920x1200x24")
+
+help:  ## list the commands
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+setup:  ## make .venv and install what is needed
+	@scripts/setup.sh
+
+demo: setup  ## run the main job on a phantom, from CT and maps to liberation curves
+	$(BIN)/slagseg demo demo $(DEMO)
+
+test: setup  ## run the test suite, the window's tests included
+	$(SCREEN) $(BIN)/python -m pytest $(TESTS)
+
+test-slow: setup  ## run the slow tests, too
+	$(SCREEN) $(BIN)/python -m pytest -m "slow or not slow" $(TESTS)
+
+check: setup  ## lint, types, import contracts, manifest, docs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/npe2 validate napari-slagseg
+	$(BIN)/mkdocs build --strict --quiet
+
+docs: setup  ## serve the docs on this machine
+	$(BIN)/mkdocs serve
+
+bench: setup  ## print the benchmarks
+	@for f in benchmarks/*.py; do echo "== $$f"; $(BIN)/python $$f; done
+
+clean:  ## remove the demo, caches and built docs
+	rm -rf demo site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
