@@ -54,7 +54,7 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
     # the suffix stays last: writers choose the format by it
     temporary = path.with_name(f".{path.stem}-{uuid.uuid4().hex[:8]}{path.suffix}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         yield temporary
         _sync(temporary)
         temporary.replace(path)
@@ -83,7 +83,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}")
     older = _older(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         recover_folder(path)
         temporary.mkdir()
         yield temporary
@@ -113,6 +113,13 @@ def recover_folder(path: Path) -> None:
                 _remove(older)
             else:
                 older.rename(path)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(errno.ENOTDIR, f"{folder} is a file, not a folder") from error
 
 
 def _older(path: Path) -> Path:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import math
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -20,6 +24,8 @@ SUFFIXES = (".tif", ".tiff", ".btf", ".tf2", ".tf8")
 
 _LARGEST_PLAIN = 3_900_000_000
 """Bytes up to which 32-bit offsets, and ImageJ's own form, are safe."""
+
+_BROKEN = ("invalid page offset", "corrupted file", "missing data")
 
 _NOT_ONE = {"C": "channels", "T": "time points", "R": "tiles", "P": "positions"}
 
@@ -45,8 +51,11 @@ def read_tiff(path: Path, *, apply_palette: bool = False) -> StoredArray:
         If it cannot be read, or holds several images or channels.
     """
     try:
-        with tifffile.TiffFile(path) as file:
-            return _read_open(file, path, apply_palette)
+        with _complaints() as complaints, tifffile.TiffFile(path) as file:
+            stored = _read_open(file, path, apply_palette)
+        if complaints:
+            raise unreadable(path, "TIFF", ValueError(complaints[0]))
+        return stored
     except SlagsegError:
         raise
     except READ_FAULTS as error:
@@ -60,6 +69,26 @@ def tiff_voxel_size(path: Path) -> tuple[VoxelSize | None, str]:
             return _stated_size(file)
     except READ_FAULTS as error:
         raise unreadable(path, "TIFF", error) from error
+
+
+@contextmanager
+def _complaints() -> Iterator[list[str]]:
+    """Collect what tifffile says of broken files: it logs that pages are lost, and goes on."""
+    found: list[str] = []
+    thread = threading.get_ident()
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            text = record.getMessage()
+            if record.thread == thread and any(sign in text for sign in _BROKEN):
+                found.append(text)
+
+    log, listener = logging.getLogger("tifffile"), Listener()
+    log.addHandler(listener)
+    try:
+        yield found
+    finally:
+        log.removeHandler(listener)
 
 
 def _read_open(file: tifffile.TiffFile, path: Path, apply_palette: bool) -> StoredArray:
