@@ -36,6 +36,7 @@ class Console:
         self._bar: Any = None
         self._stage = ""
         self._last = 0.0
+        self._announced = ""
 
     # -- progress ------------------------------------------------------------
 
@@ -47,6 +48,7 @@ class Console:
         now = time.monotonic()
         if not (new_stage or event.values or now - self._last >= SECONDS_BETWEEN_EVENTS):
             return
+        self._say_announced()
         self._stage, self._last = event.stage, now
         if self.as_json:
             self._event(
@@ -103,8 +105,18 @@ class Console:
         elif not self.quiet:
             click.echo(text, err=True)
 
+    def announce(self, text: str) -> None:
+        """Heading for work that may not even begin: written with its first sign of life."""
+        self._announced = text
+
+    def _say_announced(self) -> None:
+        if self._announced:
+            text, self._announced = self._announced, ""
+            self.heading(text)
+
     def warn(self, text: str) -> None:
         """Tell what a user should look at."""
+        self._say_announced()
         self.end_progress()
         if self.as_json:
             self._event("warning", text=text)
@@ -122,6 +134,7 @@ class Console:
 
     def result(self, values: Mapping[str, Any], text: str) -> None:
         """Hand over what a command found: `values` to a program, `text` to a person."""
+        self._say_announced()
         self.end_progress()
         if self.as_json:
             from napari_slagseg.io import to_json

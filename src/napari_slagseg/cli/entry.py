@@ -130,6 +130,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         # whoever read our output has gone; nothing more can be said there
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
+    except Exception as error:  # noqa: BLE001 - a command that cannot even be loaded
+        from napari_slagseg.cli.running import report_fault
+
+        code = report_fault(error)
     sys.exit(code if isinstance(code, int) else 0)
 
 

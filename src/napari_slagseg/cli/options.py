@@ -109,18 +109,14 @@ def _field_option(name: str, field: FieldInfo) -> Callable[[F], F]:
     dashed = name.replace("_", "-")
     text = (field.description or "").strip()
     text = text[:1].upper() + text[1:] + "."
-    # None and () mean that the description says what happens then
     default = field.default
-    shown: bool | str = False if default is None or default == () else str(default)
+    # None and () mean that the description says what happens then
+    if default is not None and default != ():
+        shown = ("yes" if default else "no") if kind is bool else str(default)
+        text = f"{text}  [default: {shown}]"
     if kind is bool:
-        if default is not None:
-            shown = dashed if default else f"no-{dashed}"
-        return click.option(
-            f"--{dashed}/--no-{dashed}", name, default=None, help=text, show_default=shown
-        )
-    return click.option(
-        f"--{dashed}", name, type=_type_of(kind), default=None, help=text, show_default=shown
-    )
+        return click.option(f"--{dashed}/--no-{dashed}", name, default=None, help=text)
+    return click.option(f"--{dashed}", name, type=_type_of(kind), default=None, help=text)
 
 
 def config_options(

@@ -97,6 +97,13 @@ def _explain(error: BaseException, values: dict[str, Any]) -> tuple[str, int]:
     ), PROGRAM_FAULT
 
 
+def report_fault(error: BaseException) -> int:
+    """Tell of an error outside a command's frame; returns the exit code."""
+    text, code = _explain(error, {})
+    Console().fail(text)
+    return code
+
+
 def framed(function: Callable[..., int | None]) -> Callable[..., None]:
     """Give a command ``--json``, ``--quiet``, ``--debug`` and an end that a user understands.
 
@@ -145,4 +152,5 @@ __all__ = [
     "UNUSABLE_INPUT",
     "ctrl_c_cancels",
     "framed",
+    "report_fault",
 ]

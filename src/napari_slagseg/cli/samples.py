@@ -92,7 +92,7 @@ def demo(console: Console, out: Path, view: bool | None, **values: Any) -> None:
 
     def tell(step: Step, result: StepResult | None) -> None:
         if result is None:
-            console.heading(f"{list(STEPS).index(step.name) + 1}/{len(STEPS)} {step.title}")
+            console.announce(f"{list(STEPS).index(step.name) + 1}/{len(STEPS)} {step.title}")
         else:
             console.heading(f"    {result.message}")
             for text in result.warnings:

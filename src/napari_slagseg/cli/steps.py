@@ -49,7 +49,8 @@ def _run_steps(
         for name in names:
             step = STEPS[name]
             config = make_config(step, given(values, step.config))
-            console.heading(step.title)
+            if len(names) > 1:
+                console.announce(step.title)
             results[name] = run_step(opened, step, config, console.progress, cancel)
             _told(console, results[name])
     return results
@@ -176,7 +177,7 @@ def run(console: Console, project: Path, settings: Path | None) -> int:
 
     def tell(step: Step, result: StepResult | None) -> None:
         if result is None:
-            console.heading(f"{list(STEPS).index(step.name) + 1}/{len(STEPS)} {step.title}")
+            console.announce(f"{list(STEPS).index(step.name) + 1}/{len(STEPS)} {step.title}")
         else:
             _told(console, result)
 

@@ -1,0 +1,163 @@
+"""One project through Python and through the terminal: the same results."""
+
+import numpy as np
+import pandas as pd
+
+from napari_slagseg import io
+from napari_slagseg.project import Project
+from napari_slagseg.workflow import STEPS, make_config, run_step, states
+from napari_slagseg.workflow.demo import run_demo
+
+TRAINING = {
+    "size": "tiny", "epochs": 1, "steps": 2, "batch": 2, "patch": 32, "device": "cpu", "threads": 2,
+}  # fmt: skip
+SETTINGS = {
+    "register": {"seed": 1},
+    "annotate": {"hold_out": "cutouts", "held_out_share": 0.3},
+    "train-phase": {**TRAINING, "seed": 4},
+    "train-particle": {**TRAINING, "seed": 4},
+    "segment": {"minimum_voxels": 5, "tile": 48, "device": "cpu", "threads": 2},
+    "measure": {"sections": 5, "section_axis": 1},
+    "report": {"include_border": True, "size_edges_um": [10, 30, 90]},
+}
+
+
+def as_options(values):
+    options = []
+    for name, value in values.items():
+        dashed = name.replace("_", "-")
+        if isinstance(value, bool):
+            options.append(f"--{dashed}" if value else f"--no-{dashed}")
+        else:
+            text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+            options += [f"--{dashed}", text]
+    return options
+
+
+def test_python_and_terminal_agree(slagseg, new_arguments, tiny_sample, tmp_path):
+    by_terminal, by_python = tmp_path / "terminal" / "slag", tmp_path / "python" / "slag"
+    assert slagseg("new", by_terminal, *new_arguments).code == 0
+    for name in ("register", "annotate", "train", "segment", "measure", "report"):
+        key = "train-phase" if name == "train" else name
+        answer = slagseg(name, by_terminal, *as_options(SETTINGS[key]))
+        assert answer.code == 0, answer.err
+
+    project = Project.create(
+        by_python,
+        ct=tiny_sample / "ct.tif",
+        maps=[tiny_sample / "map_1.png", tiny_sample / "map_2_raster.tif"],
+        legend=tiny_sample / "legend.csv",
+        pixel_size_um=1,
+        target="LiAlO2",
+    )
+    for name, step in STEPS.items():
+        run_step(project, step, make_config(step, SETTINGS[name]))
+
+    other = Project(by_terminal)
+    for name in STEPS:
+        ours, theirs = project.record(name), other.record(name)
+        assert ours.config == theirs.config, name
+        assert ours.inputs == theirs.inputs, name
+    for kind in ("phase", "particle"):
+        ours, theirs = project.model_folder(kind), other.model_folder(kind)
+        name = "weights.safetensors"
+        assert (ours / name).read_bytes() == (theirs / name).read_bytes()
+    for name in ("phases", "particles", "particle_probability"):
+        assert np.array_equal(
+            io.read_zarr_array(project.segmentation_path, name),
+            io.read_zarr_array(other.segmentation_path, name),
+        ), name
+    for path in project.tables.glob("*.csv"):
+        assert path.read_bytes() == (other.tables / path.name).read_bytes(), path.name
+
+    # what plain files give is what the project holds
+    model = by_terminal / "models"
+    out = tmp_path / "plain.zarr"
+    answer = slagseg(
+        "predict", tiny_sample / "ct.tif", "--phase-model", model / "phase",
+        "--particle-model", model / "particle" / "run_1" / "weights.safetensors", "--out", out,
+        *as_options(SETTINGS["segment"]),
+    )  # fmt: skip
+    assert answer.code == 0, answer.err
+    for name, dtype in (("phases", np.uint8), ("particles", np.uint32)):
+        found = io.read_zarr_array(out, name)
+        assert found.dtype == dtype
+        assert np.array_equal(found, io.read_zarr_array(other.segmentation_path, name))
+    table = tmp_path / "plain.csv"
+    answer = slagseg(
+        "describe", out / "particles", out / "phases", "--target", "LiAlO2", "--erosion-voxels", 1,
+        "--voxel-size", "2.3", "--legend", tiny_sample / "legend.csv", "--out", table,
+    )  # fmt: skip
+    assert answer.code == 0, answer.err
+    pd.testing.assert_frame_equal(
+        pd.read_csv(table), pd.read_csv(other.tables / "particles.csv"), rtol=1e-9
+    )
+
+    # nothing is done twice, and 'run' keeps the settings
+    assert set(states(other).values()) == {"done"}
+    answer = slagseg("run", by_terminal, "--json")
+    assert answer.code == 0, answer.err
+    assert answer.values["steps"] == {}
+
+
+def test_demo_resumes_and_scores_every_step(tmp_path):
+    configs = {
+        name: make_config(STEPS[name], {**SETTINGS[name], "seed": 0})
+        for name in ("train-phase", "train-particle")
+    }
+    configs["segment"] = make_config(STEPS["segment"], SETTINGS["segment"])
+    first = run_demo(tmp_path, preset="tiny", seed=3, configs=configs)
+    assert first.steps_run == tuple(STEPS)
+    errors = first.scores["registration_error_voxels"]
+    assert set(errors) == {"map_1", "map_2"}
+    assert all(e["median"] < 2.0 for e in errors.values() if e["placed"])
+    assert any(e["placed"] for e in errors.values())
+    assert 0 <= first.scores["phases"]["accuracy"] <= 1
+    assert set(first.scores["phases"]["iou"]) == {
+        "background", "LiAlO2", "eucryptite", "other phases",
+    }  # fmt: skip
+    assert first.scores["particles"]["n_reference"] > 100
+    assert set(first.scores["liberation_curve_error"]) == {
+        "volume_liberation", "surface_liberation",
+    }  # fmt: skip
+    assert "2 steps of 2 patches of 32^3" in first.scores["small"]
+    stamp = first.scores_path.stat().st_mtime_ns
+    again = run_demo(tmp_path, preset="tiny", seed=3, configs=configs)
+    assert again.steps_run == ()
+    assert again.scores == first.scores
+    assert again.scores_path.stat().st_mtime_ns == stamp
+    assert again.seconds < 5
+
+
+def test_perfect_segmentation_scores_perfectly(tmp_path, tiny_sample):
+    """The comparison itself, on a project whose segmentation is the truth."""
+    from napari_slagseg.phantom import read_phantom_truth
+    from napari_slagseg.workflow.demo import compare_with_truth
+    from napari_slagseg.workflow.segment import table_to_json
+
+    project = Project.create(
+        tmp_path / "p",
+        ct=tiny_sample / "ct.tif",
+        maps=[tiny_sample / "map_1.png"],
+        legend=tiny_sample / "legend.csv",
+        pixel_size_um=1,
+        target="LiAlO2",
+    )
+    truth = read_phantom_truth(tiny_sample)
+    table = project.phase_table()
+    classes, class_of = table.grouped()
+    phases = table.lookup(class_of)[truth.phases.astype(np.int16)].astype(np.uint8)
+    io.write_zarr_arrays(
+        project.segmentation_path,
+        {"phases": phases, "particles": truth.particles},
+        attributes={"phase_table": table_to_json(classes)},
+    )
+    run_step(project, STEPS["measure"])
+    scores = compare_with_truth(project, truth)
+    assert scores["phases"]["dice"] == 1
+    assert scores["phases"]["accuracy"] == 1
+    assert scores["phases"]["iou"] == dict.fromkeys(classes.names, 1)
+    assert scores["particles"]["f1_match"] == 1
+    assert scores["particles"]["n_predicted"] == scores["particles"]["n_reference"]
+    for error in scores["liberation_curve_error"].values():
+        assert error["max_abs"] == 0
