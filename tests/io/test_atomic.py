@@ -39,10 +39,15 @@ def only(folder: Path) -> list[str]:
 def test_file_replaced_only_when_whole(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     write_text(path, "old")
-    with pytest.raises(KeyError), atomic_file(path) as part:
-        part.write_text("half")
-        assert path.read_text() == "old"
-        raise KeyError
+
+    def break_off() -> None:
+        with atomic_file(path) as part:
+            part.write_text("half")
+            assert path.read_text() == "old"
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        break_off()
     assert path.read_text() == "old"
     assert only(tmp_path) == ["a.txt"]
     write_text(path, "new\r\nlines\n")
@@ -102,9 +107,14 @@ def test_folder_replaced_only_when_whole(tmp_path: Path) -> None:
     with atomic_folder(path) as part:
         (part / "one").write_text("1")
         assert not path.exists()
-    with pytest.raises(KeyError), atomic_folder(path) as part:
-        (part / "two").write_text("2")
-        raise KeyError
+
+    def break_off() -> None:
+        with atomic_folder(path) as part:
+            (part / "two").write_text("2")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        break_off()
     assert only(path) == ["one"]
     with atomic_folder(path) as part:
         (part / "three").write_text("3")

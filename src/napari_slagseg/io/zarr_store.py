@@ -16,7 +16,7 @@ from napari_slagseg.io.atomic import atomic_folder, recover_folder
 from napari_slagseg.io.guards import check_memory, check_numeric
 from napari_slagseg.io.ome_zarr import image_attributes, multiscale, spatial_axes
 from napari_slagseg.io.stored import StoredArray
-from napari_slagseg.io.text import plain
+from napari_slagseg.io.text import plain, read_json
 
 CHUNK = 96
 """Edge of a volume's chunk: under 1 MB of uint8, 3.5 MB of labels before compression."""
@@ -46,38 +46,36 @@ def _open(path: Path) -> Any:
     try:
         return zarr.open(path, mode="r")
     except Exception as error:  # zarr raises whatever its codecs raise
-        if "|O" in str(error) or "object" in str(error).lower():
-            raise SlagsegError(
-                f"{path} holds Python objects (dtype object), which can carry code and are never "
-                "opened. Save it as an array of numbers."
-            ) from error
-        raise SlagsegError(
-            f"{path} cannot be opened as a Zarr store ({error}). It may be damaged or incomplete."
-        ) from error
+        raise _not_opened(path, error) from error
+
+
+def _not_opened(path: Path, error: Exception) -> SlagsegError:
+    if "|O" in str(error) or "object" in str(error).lower():
+        return SlagsegError(
+            f"{path} holds Python objects (dtype object), which can carry code and are never "
+            "opened. Save it as an array of numbers."
+        )
+    return SlagsegError(
+        f"{path} cannot be opened as a Zarr store ({error}). It may be damaged or incomplete."
+    )
 
 
 def _member(node: Any, path: Path, name: str) -> Any:
-    """Array or group within a group, or an error that lists what there is."""
+    """Array or group within the group at `path`, or an error that lists what there is."""
     if isinstance(node, zarr.Array):
         raise SlagsegError(f"{path} is one array, not a group; it has no '{name}'.")
-    if name not in node:
-        listed = ", ".join(_names(node)) or "none"
-        # zarr passes over members that it cannot open
-        broken = (path / name).exists()
-        what = "cannot open its array" if broken else "has no array"
-        also = " (it holds Python objects, or is damaged)" if broken else ""
-        raise SlagsegError(f"{path} {what} '{name}'{also}. It has: {listed}.")
     try:
         return node[name]
+    except KeyError as error:
+        listed = ", ".join(_names(path)) or "none"
+        raise SlagsegError(f"{path} has no array '{name}'. It has: {listed}.") from error
     except Exception as error:  # zarr raises whatever its codecs raise
-        raise SlagsegError(
-            f"{path / name} cannot be opened ({error}). It holds Python objects, which are never "
-            "read, or is damaged."
-        ) from error
+        raise _not_opened(path / name, error) from error
 
 
-def _names(node: Any) -> list[str]:
-    return sorted(name for name, _ in node.members())
+def _names(path: Path) -> list[str]:
+    # zarr's own list stops at the first member that it cannot open
+    return sorted(p.name for p in path.iterdir() if p.is_dir() and is_zarr(p))
 
 
 def open_zarr_array(path: str | Path, name: str = "") -> zarr.Array[Any]:
@@ -95,7 +93,7 @@ def open_zarr_array(path: str | Path, name: str = "") -> zarr.Array[Any]:
     if not isinstance(node, zarr.Array):
         raise SlagsegError(
             f"{path}{'/' + name if name else ''} is a group, not an array. "
-            f"Name one of its arrays: {', '.join(_names(node)) or 'it has none'}."
+            f"Name one of its arrays: {', '.join(_names(path / name)) or 'it has none'}."
         )
     _check_type(node, f"{path}/{name}" if name else str(path))
     return node
@@ -173,17 +171,24 @@ def _find(
     if found is not None:
         array = _array_along(node, at, found.level)
         return array, found.axes, found.voxel_size_um or own, found.why_no_size
-    arrays = [name for name, child in node.members() if isinstance(child, zarr.Array)]
+    arrays = [name for name in _names(at) if not _is_group(at / name)]
     if prefer in arrays:
         arrays = [prefer]
     if len(arrays) != 1:
         raise SlagsegError(
-            f"{at} is a Zarr group with the arrays {', '.join(sorted(arrays)) or 'none'} and "
+            f"{at} is a Zarr group with the arrays {', '.join(arrays) or 'none'} and "
             f"no OME metadata. Name one of them: {at}/NAME."
         )
     array = _array_along(node, at, arrays[0])
     size = own or _own_size(array)
     return array, _dimension_names(array), size, "it is a plain Zarr group without a scale"
+
+
+def _is_group(path: Path) -> bool:
+    if (path / "zarr.json").is_file():
+        metadata = read_json(path / "zarr.json", "the metadata of a Zarr store")
+        return not (isinstance(metadata, dict) and metadata.get("node_type") == "array")
+    return not (path / ".zarray").is_file()
 
 
 def _level_of(at: Path, store: Path) -> Any:
