@@ -1,0 +1,50 @@
+"""The weighted focal loss (K 2.3.4)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def focal_loss(logits: Tensor, truth: Tensor, weights: Tensor, gamma: float = 2.0) -> Tensor:
+    """Weighted focal loss, summed over voxels and classes.
+
+    ``- sum_x w_x sum_i (1 - P~_xi)^gamma log P~_xi`` with ``P~ = P`` at the true
+    class and ``1 - P`` at the others. One logit stands for two classes, P and
+    1 - P, as K builds them. Probabilities are never formed where their logarithm
+    is needed, so saturated logits give finite losses and gradients.
+
+    Parameters
+    ----------
+    logits : (n, channels)
+        Of the known voxels only.
+    truth : (n,) int64
+        Class of each.
+    weights : (n,) float
+    gamma : float
+
+    Returns
+    -------
+    loss : scalar
+    """
+    logits = logits.float()
+    if logits.shape[1] == 1:
+        signed = torch.where(truth[:, None] == 1, logits, -logits)
+        log_p = functional.logsigmoid(signed)[:, 0]
+        missed = torch.sigmoid(-signed)[:, 0]
+        # both classes of a two-class map say the same
+        return -2.0 * (weights * missed**gamma * log_p).sum()
+    log_all = functional.log_softmax(logits, dim=1)
+    is_true = functional.one_hot(truth, logits.shape[1]).bool()
+    # log(1 - p_i) = logsumexp over the other classes - logsumexp over all
+    others = logits[:, None, :].expand(-1, logits.shape[1], -1).clone()
+    diagonal = torch.eye(logits.shape[1], dtype=torch.bool, device=logits.device)
+    others.masked_fill_(diagonal, float("-inf"))
+    log_not = torch.logsumexp(others, dim=2) - torch.logsumexp(logits, dim=1, keepdim=True)
+    log_p = torch.where(is_true, log_all, log_not)
+    missed = torch.where(is_true, log_not.exp(), log_all.exp())
+    return -(weights[:, None] * missed**gamma * log_p).sum()
+
+
+__all__ = ["focal_loss"]

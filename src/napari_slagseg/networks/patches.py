@@ -1,0 +1,212 @@
+"""Training patches around known voxels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_slagseg.data import GroundTruth, SlagsegError, Volume
+from napari_slagseg.networks.augmentation import (
+    Turn,
+    deformed,
+    elastic_displacement,
+    shifted_grey,
+    turned,
+)
+from napari_slagseg.networks.settings import STRIDE, NetworkKind
+
+_SAMPLE_VOXELS = 4_000_000
+
+
+@dataclass(frozen=True)
+class SparseLabels:
+    """What one network learns from: known voxels with class and weight.
+
+    Attributes
+    ----------
+    shape : (z, y, x)
+    voxels : (n,) int64
+        Flat, rising; only those with a weight.
+    classes : (n,) int64
+    weights : (n,) float32
+    """
+
+    shape: tuple[int, int, int]
+    voxels: NDArray[np.int64]
+    classes: NDArray[np.int64]
+    weights: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, truth: GroundTruth, kind: NetworkKind) -> SparseLabels:
+        """Labels and weights that a network sees, or a clear error where there are none."""
+        classes = truth.phases if kind == "phase" else truth.foreground
+        weights = truth.phase_weights if kind == "phase" else truth.particle_weights
+        seen = (weights > 0) & (classes >= 0)
+        if not seen.any():
+            raise SlagsegError(
+                f"The ground truth holds no voxel for the {kind} network to learn from. "
+                "Look at the placement of the maps and at the legend."
+            )
+        return cls(
+            truth.shape,
+            truth.voxels[seen],
+            classes[seen].astype(np.int64),
+            weights[seen].astype(np.float32),
+        )
+
+    def inside(
+        self, start: tuple[int, int, int], size: tuple[int, int, int]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Known voxels in a box.
+
+        Returns
+        -------
+        which : (k,) int64
+            Positions in `voxels`.
+        local : (k,) int64
+            Flat indices within the box.
+        """
+        plane = self.shape[1] * self.shape[2]
+        low = np.searchsorted(self.voxels, start[0] * plane)
+        high = np.searchsorted(self.voxels, (start[0] + size[0]) * plane)
+        z, y, x = np.unravel_index(self.voxels[low:high], self.shape)
+        y, x = y - start[1], x - start[2]
+        within = np.flatnonzero((y >= 0) & (y < size[1]) & (x >= 0) & (x < size[2]))
+        local = ((z[within] - start[0]) * size[1] + y[within]) * size[2] + x[within]
+        return within + low, local
+
+
+def grey_limits(volume: Volume) -> tuple[float, float]:
+    """Grey values that become 0 and 255: 0.1 and 99.9 per cent of a regular sample."""
+    step = max(1, round((volume.data.size / _SAMPLE_VOXELS) ** (1 / 3)))
+    low, high = np.percentile(np.asarray(volume.data[::step, ::step, ::step]), (0.1, 99.9))
+    if not high > low:
+        raise SlagsegError(f"{volume.name} is constant; there is nothing to learn from it.")
+    # head room, so that a grey shift does not clip what is bright or dark
+    margin = 0.05 * (high - low)
+    return float(low - margin), float(high + margin)
+
+
+def to_eight_bit(data: NDArray[np.generic], limits: tuple[float, float]) -> NDArray[np.uint8]:
+    """Grey values as 8 bit, plane by plane: 1 byte a voxel and one plane more."""
+    low, high = limits
+    out = np.empty(data.shape, dtype=np.uint8)
+    factor = np.float32(255 / (high - low))
+    for i in range(data.shape[0]):
+        plane = (np.asarray(data[i]).astype(np.float32) - np.float32(low)) * factor
+        out[i] = np.rint(np.clip(plane, 0, 255))
+    return out
+
+
+def fitting_patch(patch: tuple[int, int, int], shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Patch no larger than the volume, rounded up to multiples of 8 (the rest is padded)."""
+    z, y, x = (min(p, -(-n // STRIDE) * STRIDE) for p, n in zip(patch, shape))
+    return (z, y, x)
+
+
+def cut_out(
+    data: NDArray[np.uint8], start: tuple[int, int, int], size: tuple[int, int, int]
+) -> NDArray[np.uint8]:
+    """Box of a volume; beyond the volume its edge is repeated."""
+    box = tuple(slice(max(0, s), min(n, s + d)) for s, d, n in zip(start, size, data.shape))
+    piece = data[box]
+    if piece.shape == size:
+        return piece
+    before = [max(0, -s) for s in start]
+    after = [d - b - p for d, b, p in zip(size, before, piece.shape)]
+    return np.pad(piece, list(zip(before, after)), mode="edge")
+
+
+@dataclass(frozen=True)
+class Patch:
+    """One training patch: image, and the known voxels in it."""
+
+    image: NDArray[np.uint8]
+    known: NDArray[np.int64]
+    classes: NDArray[np.int64]
+    weights: NDArray[np.float32]
+
+
+def draw_patch(
+    data: NDArray[np.uint8],
+    labels: SparseLabels,
+    size: tuple[int, int, int],
+    allowed: list[Turn],
+    rng: np.random.Generator,
+    *,
+    grey_shift: int = 0,
+    elastic: bool = False,
+) -> Patch:
+    """Draw a patch that holds at least one known voxel, and augment it.
+
+    The patch is placed at random around a known voxel drawn at random.
+
+    Parameters
+    ----------
+    data : (z, y, x) uint8
+    labels : SparseLabels
+    size : (z, y, x)
+    allowed : list of Turn
+    rng : Generator
+    grey_shift : int
+    elastic : bool
+    """
+    shape = labels.shape
+    centre = np.unravel_index(int(labels.voxels[rng.integers(len(labels.voxels))]), shape)
+    starts = []
+    for c, d, n in zip(centre, size, shape):
+        corner = int(c) - int(rng.integers(d))
+        starts.append(min(max(corner, 0), max(n - d, 0)))
+    start = (starts[0], starts[1], starts[2])
+    image = cut_out(data, start, size)
+    which, local = labels.inside(start, size)
+    # position + 1 of each known voxel, carried through the turns and deformations
+    carrier = np.zeros(size, dtype=np.int32)
+    carrier.reshape(-1)[local] = np.arange(1, len(local) + 1)
+    if allowed:
+        turn = allowed[int(rng.integers(len(allowed)))]
+        image, carrier = turned(image, turn), turned(carrier, turn)
+    if elastic:
+        displacement = elastic_displacement(image.shape, rng)
+        image = deformed(image, displacement, order=1)
+        bent = deformed(carrier, displacement, order=0)
+        if bent.any():
+            carrier = bent
+    if grey_shift:
+        image = shifted_grey(image, int(rng.integers(-grey_shift, grey_shift + 1)))
+    flat = np.ascontiguousarray(carrier).reshape(-1)
+    known = np.flatnonzero(flat)
+    source = which[flat[known] - 1]
+    return Patch(np.ascontiguousarray(image), known, labels.classes[source], labels.weights[source])
+
+
+def fixed_windows(
+    labels: SparseLabels, size: tuple[int, int, int], most: int
+) -> list[tuple[int, int, int]]:
+    """Starts of windows on a regular grid that hold known voxels, at most so many.
+
+    The same every time, so that validation losses can be compared.
+    """
+    z, y, x = np.unravel_index(labels.voxels, labels.shape)
+    cells = np.stack([z // size[0], y // size[1], x // size[2]], axis=1)
+    found, counts = np.unique(cells, axis=0, return_counts=True)
+    best = np.sort(np.argsort(-counts, kind="stable")[:most])
+    starts = []
+    for cell in found[best]:
+        start = [min(int(c) * d, max(n - d, 0)) for c, d, n in zip(cell, size, labels.shape)]
+        starts.append((start[0], start[1], start[2]))
+    return sorted(set(starts))
+
+
+__all__ = [
+    "Patch",
+    "SparseLabels",
+    "cut_out",
+    "draw_patch",
+    "fitting_patch",
+    "fixed_windows",
+    "grey_limits",
+    "to_eight_bit",
+]
