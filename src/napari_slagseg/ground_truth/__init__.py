@@ -4,7 +4,6 @@ from napari_slagseg.ground_truth.border_weights import border_weight
 from napari_slagseg.ground_truth.build import (
     TruthSettings,
     build_ground_truth,
-    touching_particles,
     weight_balance,
 )
 from napari_slagseg.ground_truth.corrections import apply_corrections
@@ -16,6 +15,7 @@ from napari_slagseg.ground_truth.rasterise import (
     sheet_on_cutouts,
     sheet_on_surface,
 )
+from napari_slagseg.ground_truth.touching import touching_particles
 
 __all__ = [
     "Sheet",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -27,9 +27,11 @@ from napari_slagseg.data import (
 from napari_slagseg.ground_truth.border_weights import border_weight
 from napari_slagseg.ground_truth.map_particles import (
     MINIMUM_PARTICLE_PIXELS,
+    classes_of,
     label_map_particles,
 )
 from napari_slagseg.ground_truth.rasterise import Sheet, sheet_on_cutouts, sheet_on_surface
+from napari_slagseg.ground_truth.touching import touching_particles
 
 
 @dataclass(frozen=True)
@@ -59,39 +61,6 @@ class TruthSettings:
     minimum_particle_pixels: int = MINIMUM_PARTICLE_PIXELS
 
 
-def touching_particles(
-    voxels: NDArray[np.int64], particles: NDArray[np.int32], shape: tuple[int, int, int]
-) -> NDArray[np.bool_]:
-    """Which voxels of a particle have a voxel of another one among their 26 neighbours.
-
-    Parameters
-    ----------
-    voxels : (n,) int64
-        Flat indices, rising.
-    particles : (n,) int32
-    shape : (z, y, x)
-    """
-    touching = np.zeros(len(voxels), dtype=bool)
-    solid = np.flatnonzero(particles > 0)
-    z, y, x = np.unravel_index(voxels[solid], shape)
-    # one layer of padding, so that a step never wraps around an edge
-    wide = (shape[1] + 2, shape[2] + 2)
-    padded = ((z + 1) * wide[0] + (y + 1)) * wide[1] + (x + 1)
-    label = particles[solid]
-    for dz in (-1, 0, 1):
-        for dy in (-1, 0, 1):
-            for dx in (-1, 0, 1):
-                offset = (dz * wide[0] + dy) * wide[1] + dx
-                if offset <= 0:  # each pair is seen from one end
-                    continue
-                at = np.searchsorted(padded, padded + offset)
-                at_safe = np.minimum(at, len(padded) - 1)
-                meets = (padded[at_safe] == padded + offset) & (label[at_safe] != label)
-                touching[solid[meets]] = True
-                touching[solid[at_safe[meets]]] = True
-    return touching
-
-
 def build_ground_truth(
     ct_shape: tuple[int, int, int],
     voxel_size_um: VoxelSize,
@@ -107,8 +76,10 @@ def build_ground_truth(
 
     Particles are found at full SEM resolution; labels go to CT pitch by the
     nearest pixel. Where maps meet in a voxel, the better-scored cutout wins.
-    Voxels of one particle next to another's become background, so particles are
-    always one voxel apart. Distances of the border weight are measured within
+    Voxels of one particle next to another's of the same map become background;
+    next to one of another map they become unknown, as it may be the same
+    particle. So particles are always one voxel apart. Maps that were refused
+    (``placed`` false) are left out. Distances of the border weight are measured within
     the sheet, seen along the axis its normal is closest to.
 
     Parameters
@@ -117,6 +88,7 @@ def build_ground_truth(
     voxel_size_um : (z, y, x)
         Must be that of the placements.
     maps, placed : sequences of equal length
+        In the same order.
     table : PhaseTable
         Ungrouped, with the target set.
     settings : TruthSettings
@@ -136,23 +108,26 @@ def build_ground_truth(
     ----------
     Kirstein et al. 2026, 2.3.1 and 2.3.3, Eq. 1 and 2.
     """
-    classes, class_of = (
-        table.grouped() if settings.group else (table, {p: p for p in (*table.ids, UNKNOWN)})
-    )
-    lookup = table.lookup(class_of)
+    ct_shape = (ct_shape[0], ct_shape[1], ct_shape[2])  # a list, as JSON gives it, would do
+    _check_all(maps, placed)
+    grouping = table if settings.group else _every_phase_alone(table)
+    classes, class_of = grouping.grouped()
     parts: list[tuple[Sheet, NDArray[np.int16], NDArray[np.int32]]] = []
     first_number = 0
-    for i, (mineral_map, where) in enumerate(zip(maps, placed, strict=True)):
+    used = [(m, p) for m, p in zip(maps, placed, strict=True) if p.placed]
+    for i, (mineral_map, where) in enumerate(used):
         stop_if_cancelled(cancel)
-        progress(ProgressEvent(f"laying {mineral_map.name} into the CT", 0.8 * i / len(maps)))
+        progress(ProgressEvent(f"laying {mineral_map.name} into the CT", 0.8 * i / len(used)))
         _check(ct_shape, voxel_size_um, mineral_map, where)
+        # which phases are background is the table's to say, not the map's own legend
+        mineral_map = replace(mineral_map, table=grouping)
         numbers = label_map_particles(mineral_map, minimum_pixels=settings.minimum_particle_pixels)
         follow = sheet_on_surface if settings.follow == "surface" else sheet_on_cutouts
         sheet = follow(where)
         particles = numbers[sheet.rows, sheet.columns].copy()
         particles[particles > 0] += first_number
         first_number += int(numbers.max(initial=0))
-        phases = lookup[mineral_map.phases[sheet.rows, sheet.columns]]
+        phases = classes_of(mineral_map, grouping, class_of)[sheet.rows, sheet.columns]
         parts.append((sheet, phases, particles))
     total = sum(len(sheet.voxels) for sheet, _, _ in parts)
     if total == 0:
@@ -173,13 +148,16 @@ def build_ground_truth(
     cutouts = np.concatenate([s.cutout for s, _, _ in parts])[kept]
     map_index = map_index[kept].astype(np.int16)
     progress(ProgressEvent("keeping particles apart", 0.8))
-    particles[touching_particles(voxels, particles, ct_shape)] = BACKGROUND
+    touching, across = touching_particles(voxels, particles, map_index, ct_shape)
+    particles[touching] = BACKGROUND
+    # two maps that cross number the same particle twice: whether it ends there is not known
+    particles[across & ~touching] = UNKNOWN
     foreground = np.where(particles > 0, 1, particles).astype(np.int8)
     weights = np.zeros(len(voxels), dtype=np.float32)
     zyx = np.stack(np.unravel_index(voxels, ct_shape), axis=-1)
     for i, (sheet, _, _) in enumerate(parts):
         stop_if_cancelled(cancel)
-        progress(ProgressEvent(f"weighing {maps[i].name}", 0.85 + 0.15 * i / len(parts)))
+        progress(ProgressEvent(f"weighing {used[i][0].name}", 0.85 + 0.15 * i / len(parts)))
         of_map = map_index == i
         if of_map.any():
             weights[of_map] = _particle_weights(
@@ -196,8 +174,24 @@ def build_ground_truth(
         map_index=map_index,
         cutout_index=cutouts.astype(np.int16),
         table=classes,
-        map_names=tuple(m.name for m in maps),
+        map_names=tuple(m.name for m, _ in used),
     )
+
+
+def _every_phase_alone(table: PhaseTable) -> PhaseTable:
+    """Same phases, none grouped but those that belong to the background."""
+    background = {table.phases[0].name, table.phases[0].group} - {""}
+    phases = tuple(p if p.group in background else replace(p, group="") for p in table)
+    return PhaseTable(phases, table.target)
+
+
+def _check_all(maps: Sequence[MineralMap], placed: Sequence[PlacedMap]) -> None:
+    names = [m.name for m in maps]
+    if names != [p.map_name for p in placed] or len(set(names)) != len(names):
+        raise SlagsegError(
+            f"The maps {names} and the placements {[p.map_name for p in placed]} do not belong "
+            "together; give one placement for each map, in the same order, and different names."
+        )
 
 
 def _check(
@@ -206,13 +200,15 @@ def _check(
     mineral_map: MineralMap,
     where: PlacedMap,
 ) -> None:
-    if where.ct_shape != ct_shape or not np.allclose(where.voxel_size_um, voxel_size_um, 1e-3):
+    if tuple(where.ct_shape) != ct_shape or not np.allclose(
+        where.voxel_size_um, voxel_size_um, 1e-3
+    ):
         raise SlagsegError(
             f"Map {mineral_map.name} was placed in a CT of {where.ct_shape} voxels of "
             f"{where.voxel_size_um} um, not in this one ({ct_shape}, {voxel_size_um}). "
             "Register it again."
         )
-    if where.map_shape != mineral_map.shape:
+    if tuple(where.map_shape) != mineral_map.shape:
         raise SlagsegError(
             f"The placement of {mineral_map.name} is for a map of {where.map_shape} pixels, but "
             f"the map has {mineral_map.shape}. Register it again."
@@ -255,4 +251,4 @@ def weight_balance(truth: GroundTruth) -> dict[str, float]:
     }
 
 
-__all__ = ["TruthSettings", "build_ground_truth", "touching_particles", "weight_balance"]
+__all__ = ["TruthSettings", "build_ground_truth", "weight_balance"]

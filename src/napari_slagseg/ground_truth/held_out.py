@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_slagseg.data import Cutout, GroundTruth, PlacedMap, SlagsegError
-
-
-def within_cutout(zyx: NDArray[np.int64], cutout: Cutout) -> NDArray[np.bool_]:
-    """Which voxels (n, 3) lie under a cutout, seen in its own plane."""
-    offset = zyx - np.array(cutout.centre_zyx)
-    steps = np.array([cutout.row_step_zyx, cutout.column_step_zyx])
-    # least squares within the plane: steps are at right angles but for rounding
-    local = offset @ np.linalg.pinv(steps)
-    return np.asarray(
-        (np.abs(local[:, 0]) <= cutout.height / 2) & (np.abs(local[:, 1]) <= cutout.width / 2)
-    )
+from napari_slagseg.data import UNKNOWN, GroundTruth, PlacedMap, SlagsegError
+from napari_slagseg.ground_truth.rasterise import dominant_axis
 
 
 def hold_out(
@@ -29,33 +20,38 @@ def hold_out(
     share: float = 0.2,
     seed: int = 0,
 ) -> tuple[GroundTruth, GroundTruth]:
-    """Split a ground truth into a training and a validation part without common voxels.
+    """Split a ground truth into a training and a validation part.
 
     Parameters
     ----------
     truth : GroundTruth
     placed : sequence of PlacedMap
-        Of the truth's maps, in their order.
+        Placements of the truth's maps, in any order.
     held_out_map : str or None
-        A whole map to hold out (K 3.1). None holds out cutouts of every map:
-        cutouts overlap, so all voxels under a chosen one are held out, whichever
-        cutout they were labelled from.
+        A whole map to hold out (K 3.1). None holds out one side of every map:
+        cutouts overlap, so holding out some of them would leave their voxels in
+        others. Each map is cut along a straight line of random direction; particles
+        that the line cuts are left out of both parts, so that no particle is
+        known to the training and asked for in the validation.
     share : float
-        Share of each map's voxels to hold out, about.
+        Share of each map's known voxels beyond the line, above 0 and below 1.
     seed : int
-        Of the choice of cutouts.
+        Of the directions.
 
     Returns
     -------
     training, validation : GroundTruth
-        Painted corrections belong to the training.
+        Painted corrections belong to the training, without their phases: those
+        were read from a map that may be held out.
 
     Raises
     ------
     SlagsegError
-        If the map is not one of the truth's, or a part would be empty.
+        If the map is not one of the truth's, the share is not between 0 and 1, a
+        placement is missing or a part would be empty.
     """
-    held = np.zeros(len(truth), dtype=bool)
+    painted = truth.map_index < 0
+    cut = np.zeros(len(truth), dtype=bool)
     if held_out_map is not None:
         if held_out_map not in truth.map_names:
             raise SlagsegError(
@@ -64,29 +60,51 @@ def hold_out(
             )
         held = truth.map_index == truth.map_names.index(held_out_map)
     else:
-        rng = np.random.default_rng(seed)
-        zyx = truth.zyx()
-        for i, where in enumerate(placed):
-            of_map = np.flatnonzero(truth.map_index == i)
-            accepted = [c for c in where.cutouts if c.accepted]
-            wanted, taken = share * len(of_map), 0
-            for j in rng.permutation(len(accepted)):
-                if taken >= wanted:
-                    break
-                under = of_map[within_cutout(zyx[of_map], accepted[j])]
-                # a cutout that would take most of the map is too much
-                new = under[~held[under]]
-                if taken and taken + len(new) > 2 * wanted:
-                    continue
-                held[new] = True
-                taken += len(new)
-    if held.all() or not held.any():
-        which = "everything" if held.all() else "nothing"
+        if not 0 < share < 1:
+            raise SlagsegError(f"The share to hold out is {share}; it must lie between 0 and 1.")
+        held = _beyond_lines(truth, placed, share, np.random.default_rng(seed))
+        labelled = truth.particles > 0
+        both = np.intersect1d(truth.particles[labelled & held], truth.particles[labelled & ~held])
+        cut = labelled & np.isin(truth.particles, both)
+    training, validation = truth.select(~held & ~cut), truth.select(held & ~cut)
+    if not len(validation) or not np.any(training.map_index >= 0):
+        kept = "nothing" if not len(validation) else "everything"
         raise SlagsegError(
-            f"Holding out {held_out_map or f'{share:.0%} of the cutouts'} would keep {which} from "
+            f"Holding out {held_out_map or f'{share:.0%} of each map'} would keep {kept} from "
             "training. Place more maps, accept more cutouts, or hold out nothing."
         )
-    return truth.select(~held), truth.select(held)
+    if painted.any():
+        of_paint = training.map_index < 0
+        training = replace(
+            training,
+            phases=np.where(of_paint, UNKNOWN, training.phases).astype(np.int16),
+            phase_weights=np.where(of_paint, 0, training.phase_weights).astype(np.float32),
+        )
+    return training, validation
 
 
-__all__ = ["hold_out", "within_cutout"]
+def _beyond_lines(
+    truth: GroundTruth, placed: Sequence[PlacedMap], share: float, rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Voxels beyond a straight line of random direction across each map."""
+    held = np.zeros(len(truth), dtype=bool)
+    zyx = truth.zyx()
+    where = {p.map_name: p for p in placed}
+    for i, name in enumerate(truth.map_names):
+        if name not in where:
+            raise SlagsegError(
+                f"The ground truth has voxels of map '{name}', but its placement was not given. "
+                "Make the ground truth again."
+            )
+        angle = rng.uniform(0, 2 * np.pi)
+        of_map = np.flatnonzero(truth.map_index == i)
+        surface = where[name].surface
+        if not len(of_map) or surface is None:
+            continue
+        plane = np.delete(zyx[of_map], dominant_axis(surface), axis=1)
+        along = plane @ np.array([np.cos(angle), np.sin(angle)])
+        held[of_map] = along > np.quantile(along, 1 - share)
+    return held
+
+
+__all__ = ["hold_out"]

@@ -15,7 +15,7 @@ from scipy.interpolate import RectBivariateSpline
 
 from napari_slagseg.data import PlacedMap, PlacementSurface, SlagsegError
 
-_TOLERANCE_PIXELS = 0.01
+_TOLERANCE_PIXELS = 1e-3
 _MOST_STEPS = 40
 
 
@@ -48,7 +48,8 @@ class Sheet:
 def best_cutout(placed: PlacedMap) -> NDArray[np.int16]:
     """(rows, columns) int16: the best-scored accepted cutout over each pixel, -1 where none."""
     best = np.full(placed.map_shape, -1, dtype=np.int16)
-    for i in sorted(range(len(placed.cutouts)), key=lambda i: placed.cutouts[i].score):
+    # painted from the worst to the best; of equal scores the first one stays on top
+    for i in sorted(range(len(placed.cutouts)), key=lambda i: (placed.cutouts[i].score, -i)):
         c = placed.cutouts[i]
         if c.accepted:
             best[c.row : c.row + c.height, c.column : c.column + c.width] = i
@@ -127,7 +128,7 @@ def invert_surface(
         pixels = pixels + step
         if np.abs(step).max(initial=0.0) < _TOLERANCE_PIXELS:
             break
-    lost = np.abs(step).max(axis=1) > 1.0
+    lost = ~(np.abs(step).max(axis=1) < 100 * _TOLERANCE_PIXELS)
     pixels[lost] = np.nan
     heights = np.full(len(pixels), np.nan)
     heights[~lost] = splines[2].ev(pixels[~lost, 0], pixels[~lost, 1])
@@ -149,6 +150,11 @@ def sheet_on_surface(placed: PlacedMap) -> Sheet:
     return _sheet(placed, axis, positions[found], pixels[found], heights[found])
 
 
+def _nearest(values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Nearest integers, halves up: rounding to even would tear holes at slopes of one."""
+    return np.floor(values + 0.5).astype(np.int64)
+
+
 def _sheet(
     placed: PlacedMap,
     axis: int,
@@ -157,8 +163,8 @@ def _sheet(
     heights: NDArray[np.float64],
     only: int | None = None,
 ) -> Sheet:
-    rows, columns = np.rint(pixels).astype(np.int64).T
-    levels = np.rint(heights).astype(np.int64)
+    rows, columns = _nearest(pixels).T
+    levels = _nearest(heights)
     inside = (
         (rows >= 0)
         & (rows < placed.map_shape[0])
