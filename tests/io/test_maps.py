@@ -108,8 +108,12 @@ def test_transparent_is_unknown_and_not_unmatched(tmp_path: Path, table, phases)
         read_mineral_map(path, table, 1)
 
 
-def test_near_colours_match_within_the_tolerance(table: PhaseTable) -> None:
+@pytest.mark.parametrize("pixels_a_block", [120, 1 << 22])
+def test_near_colours_match_within_the_tolerance(
+    table: PhaseTable, monkeypatch: pytest.MonkeyPatch, pixels_a_block: int
+) -> None:
     """Against scikit-image's own colour difference, over a cloud of colours."""
+    monkeypatch.setattr("napari_slagseg.io.colours._BLOCK_PIXELS", pixels_a_block)
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)
     legend = np.array([phase.rgb for phase in table], np.uint8)

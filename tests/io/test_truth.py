@@ -48,7 +48,7 @@ def test_round_trip(tmp_path: Path, table: PhaseTable, n: int) -> None:
 def test_what_is_no_truth(tmp_path: Path, table: PhaseTable) -> None:
     path = tmp_path / "truth.zarr"
     write_zarr_arrays(path, {"voxels": np.arange(3)})
-    with pytest.raises(SlagsegError, match="holds no ground truth. Run 'annotate'"):
+    with pytest.raises(SlagsegError, match=r"holds no ground truth. Run 'annotate'"):
         read_ground_truth(path)
     with pytest.raises(SlagsegError, match="does not exist"):
         read_ground_truth(tmp_path / "no.zarr")
@@ -59,7 +59,7 @@ def test_what_is_no_truth(tmp_path: Path, table: PhaseTable) -> None:
         read_ground_truth(path)
     group.attrs["format"] = 1
     del group["foreground"]
-    with pytest.raises(SlagsegError, match="no array 'foreground'.*Run 'annotate' again"):
+    with pytest.raises(SlagsegError, match=r"no array 'foreground'.*Run 'annotate' again"):
         read_ground_truth(path)
     write_ground_truth(sparse(table, 5), path)
     zarr.open_group(path, mode="r+").attrs["shape"] = [1, 1, 1]

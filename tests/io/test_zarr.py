@@ -115,7 +115,7 @@ def test_size_that_is_not_stated(tmp_path: Path, ramp, unit, scale, why: str) ->
 
 def test_damaged_metadata(tmp_path: Path, ramp) -> None:
     path = ome(tmp_path / "v.zarr", ramp, 3, levels=0)
-    with pytest.raises(SlagsegError, match="has no array 's0'. It has: none"):
+    with pytest.raises(SlagsegError, match=r"has no array 's0'. It has: none"):
         read_volume(path)
     zarr.open_group(path, mode="r+").attrs["ome"] = {"multiscales": [{"datasets": []}]}
     with pytest.raises(SlagsegError, match="damaged OME-Zarr metadata"):
@@ -224,7 +224,7 @@ def test_objects_are_refused(tmp_path: Path, filters: list[dict[str, str]]) -> N
         lambda: open_zarr_array(group, "particles"),
         lambda: read_volume(group, 1),
     ):
-        with pytest.raises(SlagsegError, match="Python objects|only numbers are read"):
+        with pytest.raises(SlagsegError, match=r"Python objects|only numbers are read"):
             read()
     with pytest.raises(SlagsegError, match="holds values of type object"):
         write_zarr_arrays(tmp_path / "w.zarr", {"a": np.array([None])})

@@ -16,7 +16,9 @@ from napari_slagseg.data import SlagsegError
 def write_error(path: Path, error: OSError) -> SlagsegError:
     """Explain a failed write in a user's words; the older file is untouched."""
     kept = "What was there before is untouched. " if os.path.lexists(path) else ""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    # numpy says how much of an array it wrote, and drops the reason
+    cut_short = error.errno is None and "requested and" in str(error)
+    if cut_short or error.errno in (errno.ENOSPC, errno.EDQUOT):
         return SlagsegError(
             f"{path} could not be written: the disk is full ({_free_space(path)} free). "
             f"{kept}Free some space and run the step again."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,8 @@ About five just noticeable differences: it takes in what JPEG does to a flat
 colour, but no mixture of two legend colours that a user would tell apart.
 """
 
-_ALL_COLOURS = 1 << 24
-_BLOCK_PIXELS = 1 << 24
+_TRANSPARENT = 1 << 24
+_BLOCK_PIXELS = 1 << 22
 _OPAQUE = 128
 
 Unmatched = list[tuple[str, int]]
@@ -52,35 +53,37 @@ def match_colours(
     SlagsegError
         If two phases share a colour that occurs in the image.
     """
-    # one entry a colour: 24 bits are few enough to look every pixel up in a table
-    counts = np.zeros(_ALL_COLOURS, dtype=np.int64)
+    # a map has few colours and many pixels: only the colours are looked at
     step = max(1, _BLOCK_PIXELS // max(1, image.shape[1]))
-    for start in range(0, image.shape[0], step):
-        rows = image[start : start + step]
-        packed = _packed(rows)
-        if image.shape[-1] == 4:
-            packed = packed[rows[..., 3] >= _OPAQUE]
-        counts += np.bincount(packed.ravel(), minlength=_ALL_COLOURS)
-    colours = np.flatnonzero(counts)
+    starts = range(0, image.shape[0], step)
+    colours, counts = _counted(_packed(image[i : i + step]) for i in starts)
     _refuse_shared(table, colours)
     found = _nearest(colours, table, tolerance)
-    lut = np.full(_ALL_COLOURS, UNKNOWN, dtype=np.int16)
-    lut[colours] = found
     phases = np.empty(image.shape[:2], dtype=np.int16)
-    for start in range(0, image.shape[0], step):
-        rows = image[start : start + step]
-        phases[start : start + step] = lut[_packed(rows)]
-        if image.shape[-1] == 4:
-            phases[start : start + step][rows[..., 3] < _OPAQUE] = UNKNOWN
-    missed = colours[found == UNKNOWN]
+    for i in starts:
+        packed = _packed(image[i : i + step])
+        phases[i : i + step] = found[np.searchsorted(colours, packed)]
+    missed = np.flatnonzero((found == UNKNOWN) & (colours != _TRANSPARENT))
     missed = missed[np.argsort(-counts[missed], kind="stable")]
-    return phases, [(f"#{colour:06x}", int(counts[colour])) for colour in missed.tolist()]
+    return phases, [(f"#{colours[i]:06x}", int(counts[i])) for i in missed]
 
 
 def _packed(image: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """Colours as 0xrrggbb, transparent ones as `_TRANSPARENT`."""
     wide = image[..., :3].astype(np.int32)
     packed: NDArray[np.int32] = wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
+    if image.shape[-1] == 4:
+        packed[image[..., 3] < _OPAQUE] = _TRANSPARENT
     return packed
+
+
+def _counted(blocks: Iterable[NDArray[np.int32]]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Colours of all blocks, rising, and how many pixels have each."""
+    found = [np.unique(block, return_counts=True) for block in blocks]
+    colours, inverse = np.unique(np.concatenate([c for c, _ in found]), return_inverse=True)
+    counts = np.zeros(len(colours), dtype=np.int64)
+    np.add.at(counts, inverse, np.concatenate([n for _, n in found]))
+    return colours, counts
 
 
 def _unpacked(colours: NDArray[Any]) -> NDArray[np.float64]:
@@ -104,6 +107,7 @@ def _nearest(colours: NDArray[Any], table: PhaseTable, tolerance: float) -> NDAr
         found[start : start + step] = np.where(near, ids[nearest], UNKNOWN)
     for colour, phase_id in zip(legend, ids):
         found[colours == colour] = phase_id
+    found[colours == _TRANSPARENT] = UNKNOWN
     return found
 
 
