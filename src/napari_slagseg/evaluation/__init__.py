@@ -1,4 +1,8 @@
-"""Prediction against truth."""
+"""Prediction against truth: particles, phases, descriptors, partitions.
+
+Voxels whose truth is unknown (-1) take no part in any score, and a ratio with a
+zero denominator is NaN.
+"""
 
 from napari_slagseg.evaluation.contingency import Contingency, contingency
 from napari_slagseg.evaluation.descriptor_scores import score_descriptors
@@ -11,6 +15,7 @@ from napari_slagseg.evaluation.particle_scores import (
 from napari_slagseg.evaluation.partition_scores import score_partition
 from napari_slagseg.evaluation.phase_scores import (
     average_weighted_error,
+    binary_scores,
     score_classes,
     score_phases,
 )
@@ -19,6 +24,7 @@ __all__ = [
     "Contingency",
     "ParticleMatches",
     "average_weighted_error",
+    "binary_scores",
     "contingency",
     "match_particles",
     "match_sections",

@@ -56,11 +56,14 @@ def flood(
     head, tail = begin[:-1].copy(), begin[:-1].copy()
     plane = rows * columns
     planes = max(1, _STEPS // max(plane, 1))
+    inner = 0
     for start in range(0, labels.shape[0], planes):
         stop_if_cancelled(cancel)
-        _queue_markers(
-            flat, levels, queue, tail, start * plane, min(start + planes, labels.shape[0]) * plane
+        stop = min(start + planes, labels.shape[0])
+        inner += _queue_rims(
+            flat, levels, mask, queue, tail, start * plane, stop * plane, rows, columns
         )
+    total -= inner
     state = np.zeros(2, dtype=np.int64)  # level to look at next, voxels done
     while _flood_some(flat, levels, mask, queue, head, tail, state, rows, columns, _STEPS):
         progress(ProgressEvent(stage, float(state[1]) / max(total, 1)))
@@ -78,19 +81,50 @@ def _histogram(levels: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np
 
 
 @njit(cache=True, nogil=True)
-def _queue_markers(
+def _neighbours(i: int, rows: int, columns: int, size: int, around: NDArray[np.int64]) -> None:
+    """Write the six face neighbours of voxel `i` into `around`; -1 stands for outside."""
+    plane = rows * columns
+    x = i % columns
+    y = (i // columns) % rows
+    around[0] = i - plane if i >= plane else -1
+    around[1] = i - columns if y > 0 else -1
+    around[2] = i - 1 if x > 0 else -1
+    around[3] = i + 1 if x < columns - 1 else -1
+    around[4] = i + columns if y < rows - 1 else -1
+    around[5] = i + plane if i + plane < size else -1
+
+
+@njit(cache=True, nogil=True)
+def _queue_rims(
     labels: NDArray[np.uint32],
     levels: NDArray[np.uint8],
+    mask: NDArray[np.uint8],
     queue: NDArray[Any],
     tail: NDArray[np.int64],
     start: int,
     stop: int,
-) -> None:
+    rows: int,
+    columns: int,
+) -> int:
+    """Queue the marker voxels from which something can be reached; number of the others."""
+    around = np.empty(6, dtype=np.int64)
+    inner = 0
     for i in range(start, stop):
-        if labels[i] > 0:
+        if labels[i] == 0:
+            continue
+        _neighbours(i, rows, columns, len(labels), around)
+        free = False
+        for k in range(6):
+            j = around[k]
+            if j >= 0 and labels[j] == 0 and mask[j] > 0:
+                free = True
+        if free:
             level = LEVELS - 1 - levels[i]
             queue[tail[level]] = i
             tail[level] += 1
+        else:
+            inner += 1
+    return inner
 
 
 @njit(cache=True, nogil=True)
@@ -107,7 +141,6 @@ def _flood_some(
     steps: int,
 ) -> bool:
     """Let `steps` voxels go on; whether any are left."""
-    plane = rows * columns
     size = len(labels)
     level = state[0]
     done = 0
@@ -117,18 +150,10 @@ def _flood_some(
             level += 1
         if level == LEVELS:
             break
-        i = np.int64(queue[head[level]])
+        i = int(queue[head[level]])
         head[level] += 1
         done += 1
-        x = i % columns
-        y = (i // columns) % rows
-        # -1 stands for outside
-        around[0] = i - plane if i >= plane else -1
-        around[1] = i - columns if y > 0 else -1
-        around[2] = i - 1 if x > 0 else -1
-        around[3] = i + 1 if x < columns - 1 else -1
-        around[4] = i + columns if y < rows - 1 else -1
-        around[5] = i + plane if i + plane < size else -1
+        _neighbours(i, rows, columns, size, around)
         label = labels[i]
         for k in range(6):
             j = around[k]
