@@ -123,7 +123,7 @@ def build_ground_truth(
         mineral_map = replace(mineral_map, table=grouping)
         numbers = label_map_particles(mineral_map, minimum_pixels=settings.minimum_particle_pixels)
         follow = sheet_on_surface if settings.follow == "surface" else sheet_on_cutouts
-        sheet = follow(where)
+        sheet = follow(where, cancel=cancel)
         particles = numbers[sheet.rows, sheet.columns].copy()
         particles[particles > 0] += first_number
         first_number += int(numbers.max(initial=0))

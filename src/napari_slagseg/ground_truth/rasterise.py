@@ -13,10 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import RectBivariateSpline
 
-from napari_slagseg.data import PlacedMap, PlacementSurface, SlagsegError
+from napari_slagseg.data import (
+    CancelToken,
+    PlacedMap,
+    PlacementSurface,
+    SlagsegError,
+    stop_if_cancelled,
+)
 
 _TOLERANCE_PIXELS = 1e-3
 _MOST_STEPS = 40
+_BLOCK_LINES = 1 << 18  # between two looks at the cancel token: under a second
 
 
 @dataclass(frozen=True)
@@ -135,7 +142,7 @@ def invert_surface(
     return pixels, heights
 
 
-def sheet_on_surface(placed: PlacedMap) -> Sheet:
+def sheet_on_surface(placed: PlacedMap, *, cancel: CancelToken | None = None) -> Sheet:
     """Sheet of voxels along the smooth surface, where accepted cutouts lie."""
     surface = placed.surface
     if surface is None:
@@ -145,7 +152,12 @@ def sheet_on_surface(placed: PlacedMap) -> Sheet:
     flat = surface.zyx.reshape(-1, 3)[:, others]
     shape = tuple(placed.ct_shape[a] for a in others)
     positions = _lines(flat.min(axis=0), flat.max(axis=0), shape)
-    pixels, heights = invert_surface(surface, axis, positions)
+    blocks = []
+    for start in range(0, len(positions), _BLOCK_LINES):
+        stop_if_cancelled(cancel)
+        blocks.append(invert_surface(surface, axis, positions[start : start + _BLOCK_LINES]))
+    pixels = np.concatenate([np.zeros((0, 2)), *(p for p, _ in blocks)])
+    heights = np.concatenate([np.zeros(0), *(h for _, h in blocks)])
     found = np.isfinite(heights)
     return _sheet(placed, axis, positions[found], pixels[found], heights[found])
 
@@ -191,7 +203,7 @@ def _sheet(
     return Sheet(axis, voxels[used], rows[used], columns[used], cutout[used], scores[cutout[used]])
 
 
-def sheet_on_cutouts(placed: PlacedMap) -> Sheet:
+def sheet_on_cutouts(placed: PlacedMap, *, cancel: CancelToken | None = None) -> Sheet:
     """Sheet of voxels along each accepted cutout's own plane (K 2.3.1).
 
     Where cutouts overlap, the better score wins in each line of voxels.
@@ -203,6 +215,7 @@ def sheet_on_cutouts(placed: PlacedMap) -> Sheet:
     others = [a for a in range(3) if a != axis]
     shape = tuple(placed.ct_shape[a] for a in others)
     for i, c in enumerate(placed.cutouts):
+        stop_if_cancelled(cancel)
         if not c.accepted:
             continue
         steps = np.array([c.row_step_zyx, c.column_step_zyx])
