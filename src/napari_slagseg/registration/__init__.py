@@ -1,1 +1,19 @@
-"""registration room."""
+"""Mineral map -> CT."""
+
+from napari_slagseg.registration.landmarks import LandmarkPose, landmark_pose
+from napari_slagseg.registration.place import Landmarks, place_map
+from napari_slagseg.registration.pyramid import PreparedCT, prepare_ct
+from napari_slagseg.registration.reslicing import placement_error, reslice
+from napari_slagseg.registration.settings import RegistrationSettings
+
+__all__ = [
+    "LandmarkPose",
+    "Landmarks",
+    "PreparedCT",
+    "RegistrationSettings",
+    "landmark_pose",
+    "place_map",
+    "placement_error",
+    "prepare_ct",
+    "reslice",
+]

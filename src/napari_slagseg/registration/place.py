@@ -1,0 +1,497 @@
+"""Placing a mineral map in the CT, from nothing known to a smooth surface."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from napari_slagseg.data import (
+    BACKGROUND,
+    CancelToken,
+    Cutout,
+    MineralMap,
+    PlacedMap,
+    PlacementSurface,
+    Progress,
+    ProgressEvent,
+    SlagsegError,
+    Volume,
+    no_progress,
+    stop_if_cancelled,
+)
+from napari_slagseg.registration.coarse import Candidate, SearchSpace, coarse_search
+from napari_slagseg.registration.consensus import Consensus, find_consensus
+from napari_slagseg.registration.cutouts import (
+    Window,
+    local_plane,
+    points_within,
+    refine,
+    usable,
+    windows,
+)
+from napari_slagseg.registration.fractions import PhaseSlots, fraction_images, phase_slots
+from napari_slagseg.registration.landmarks import landmark_pose
+from napari_slagseg.registration.pyramid import Block, FloatArray, PreparedCT, prepare_ct
+from napari_slagseg.registration.sampling import sample_block
+from napari_slagseg.registration.settings import RegistrationSettings
+from napari_slagseg.registration.surface import (
+    MapPoints,
+    PolynomialSurface,
+    SurfaceFit,
+    fit_surface,
+    flat_surface,
+    map_points,
+)
+
+ANGLE_HINT_DEG = 15.0
+LANDMARK_HEIGHT_VOXELS = 60.0
+LANDMARK_RADIUS_COARSE = 8.0
+"""How far a hint is trusted: it narrows the search and does not replace it."""
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """Pairs of map pixels and CT voxels.
+
+    Attributes
+    ----------
+    pixels : (n, 2) float64
+        (row, column).
+    voxels : (n, 3) float64
+        (z, y, x).
+    """
+
+    pixels: FloatArray
+    voxels: FloatArray
+
+
+@dataclass
+class _Found:
+    """A cutout while it is worked on."""
+
+    window: Window
+    points: MapPoints
+    fit: SurfaceFit
+
+
+class _Placing:
+    """One map on its way into the CT."""
+
+    def __init__(self, prepared: PreparedCT, mineral_map: MineralMap, seed: int) -> None:
+        self.ct, self.map, self.seed = prepared, mineral_map, seed
+        self.settings = prepared.settings
+        self.pixel = mineral_map.pixel_size_um / prepared.unit_um
+        self.slots: PhaseSlots = phase_slots(mineral_map, self.settings.maximum_phases)
+        self._points: dict[float, MapPoints] = {}
+        rows, columns = mineral_map.shape
+        self.centre = ((rows - 1) / 2, (columns - 1) / 2)
+        self.extent = (rows * self.pixel, columns * self.pixel)
+
+    def points(self, level: int) -> MapPoints:
+        """Map pixels at about the pitch of a level, softened like the CT there."""
+        if level not in self._points:
+            s = self.settings
+            smoothing = s.smoothing_pixels * level if level <= 2 else 0.0
+            blur = float(np.hypot(s.ct_blur_voxels, smoothing))
+            images = fraction_images(self.map, self.slots, self.ct.unit_um, level, blur)
+            self._points[level] = map_points(images, seed=self.seed)
+        return self._points[level]
+
+    def block(self, level: int, surface: PolynomialSurface) -> Block:
+        """Part of a level around a surface."""
+        if level >= 4:
+            return self.ct.whole(level)
+        rows = np.linspace(0, self.map.shape[0] - 1, 9)
+        columns = np.linspace(0, self.map.shape[1] - 1, 9)
+        z = surface.at(*np.meshgrid(rows, columns, indexing="ij"))[..., 0]
+        room = 6.0 * level
+        return self.ct.slab(
+            level, float(z.min()) - room, float(z.max()) + room, self.settings.smoothing_pixels
+        )
+
+    def coarse_level(self) -> int:
+        """Coarsest level at which the map's shorter side keeps enough pixels."""
+        level = self.settings.coarsest_level
+        while level > 1 and min(self.extent) / level < self.settings.minimum_coarse_extent:
+            level //= 2
+        return level
+
+    def start(self, candidate: Candidate) -> PolynomialSurface:
+        return flat_surface(
+            self.map.shape,
+            self.pixel,
+            candidate.centre,
+            candidate.angle_deg,
+            candidate.mirrored,
+            candidate.slopes,
+        )
+
+    def fit(self, level: int, start: PolynomialSurface, order: int) -> SurfaceFit:
+        return fit_surface(
+            self.ct, self.block(level, start), self.points(level), start, self.pixel, order=order
+        )
+
+    # -- cutouts -----------------------------------------------------------
+
+    def cutouts(
+        self,
+        surface: PolynomialSurface,
+        progress: Progress,
+        cancel: CancelToken | None,
+    ) -> tuple[list[_Found], Consensus | None]:
+        """Register all cutouts, put outliers back, twice; coarse to fine."""
+        s = self.settings
+        chosen = windows(self.map.shape, self.pixel, s)
+        kept: list[_Found] = []
+        agreed: Consensus | None = None
+        levels = (2, 1)
+        for turn, level in enumerate(levels):
+            block, points = self.block(level, surface), self.points(level)
+            per_pixel = (level / self.pixel) ** 2
+            found = []
+            for i, window in enumerate(chosen):
+                stop_if_cancelled(cancel)
+                if i % 8 == 0:
+                    done = (turn + i / len(chosen)) / len(levels)
+                    progress(ProgressEvent("registering cutouts", 0.6 + 0.35 * done))
+                own = points_within(points, window)
+                plane = local_plane(surface, window, np.zeros(3))
+                _, inside = sample_block(self.ct, block, plane.at(own.rows, own.columns))
+                area = window.height * window.width / per_pixel
+                if not usable(own, inside, area, s):
+                    continue
+                found.append(_Found(window, own, refine(self.ct, block, own, plane)))
+            if not found:
+                return kept, agreed
+            agreed = self._agree(surface, found)
+            for k, off in enumerate(~agreed.inliers):
+                if off:  # put back on the surface and tried again from there
+                    plane = local_plane(agreed.surface, found[k].window, np.zeros(3))
+                    again = refine(self.ct, block, found[k].points, plane)
+                    found[k] = _Found(found[k].window, found[k].points, again)
+            agreed = self._agree(surface, found)
+            surface, kept = agreed.surface, found
+        return kept, agreed
+
+    def _agree(self, surface: PolynomialSurface, found: list[_Found]) -> Consensus:
+        rows = np.array([f.window.centre[0] for f in found])
+        columns = np.array([f.window.centre[1] for f in found])
+        centres = np.array([f.fit.surface.coefficients[0] for f in found])
+        scores = np.array([f.fit.score for f in found])
+        return find_consensus(
+            surface, rows, columns, centres, scores, self.settings.outlier_voxels, self.seed
+        )
+
+    # -- results -----------------------------------------------------------
+
+    def lattice(self, agreed: Consensus, found: list[_Found]) -> PlacementSurface:
+        """The surface as CT coordinates on a lattice of map pixels."""
+        step = self.settings.lattice_voxels / self.pixel
+        axes = [
+            np.linspace(0, n - 1, max(4, int(np.ceil((n - 1) / step)) + 1)) for n in self.map.shape
+        ]
+        rows, columns = np.meshgrid(*axes, indexing="ij")
+        lengths = agreed.surface.at(rows, columns)
+        spline = agreed.spline(
+            np.array([f.window.centre[0] for f in found]),
+            np.array([f.window.centre[1] for f in found]),
+            np.array([f.fit.surface.coefficients[0] for f in found]),
+        )
+        if spline is not None:
+            # beyond the cutouts' centres a spline runs away: hold it at their rim
+            low = np.min([f.window.centre for f in found], axis=0)
+            high = np.max([f.window.centre for f in found], axis=0)
+            u, v = agreed.surface.normalised(
+                np.clip(rows, low[0], high[0]), np.clip(columns, low[1], high[1])
+            )
+            more = spline(np.stack([u.ravel(), v.ravel()], axis=1))
+            lengths = lengths + more.reshape(lengths.shape)
+        return PlacementSurface(axes[0], axes[1], lengths / self.ct.voxel - 0.5)
+
+    def cutout(self, found: _Found, agreed: Consensus, k: int, median: float) -> Cutout:
+        s, surface = self.settings, found.fit.surface
+        by_row, by_column = surface.steps(*map(np.array, surface.centre))
+        good = (
+            found.fit.score >= s.accept_relative_correlation * median
+            and agreed.residuals[k] <= s.accept_distance_voxels
+        )
+        centre = surface.coefficients[0] / self.ct.voxel - 0.5
+        return Cutout(
+            found.window.row,
+            found.window.column,
+            found.window.height,
+            found.window.width,
+            _triple(centre),
+            _triple(by_row / self.ct.voxel),
+            _triple(by_column / self.ct.voxel),
+            float(found.fit.score),
+            "accepted" if good else "rejected",
+            float(agreed.residuals[k]),
+        )
+
+
+def _triple(values: FloatArray) -> tuple[float, float, float]:
+    return (float(values[0]), float(values[1]), float(values[2]))
+
+
+def _check(prepared: PreparedCT, mineral_map: MineralMap) -> None:
+    present = np.unique(mineral_map.phases)
+    known = present[present >= 0]
+    if len(known) < 2 or not np.any(known != BACKGROUND):
+        raise SlagsegError(
+            f"Map {mineral_map.name} holds a single phase, so nothing in it can be matched with "
+            "the CT. Check the legend and the file."
+        )
+    map_um = np.array(mineral_map.shape) * mineral_map.pixel_size_um
+    ct_um = np.array(prepared.volume.shape) * np.array(prepared.volume.voxel_size_um)
+    longest = np.sort(ct_um)[::-1][:2]
+    if np.any(np.sort(map_um)[::-1] > longest * (1 + prepared.settings.size_tolerance)):
+        swapped = map_um / mineral_map.pixel_size_um * prepared.unit_um
+        hint = (
+            " Were voxel size and pixel size exchanged?"
+            if mineral_map.pixel_size_um > prepared.unit_um
+            else ""
+        )
+        raise SlagsegError(
+            f"Map {mineral_map.name} is larger than the CT: it measures {map_um[0]:,.0f} x "
+            f"{map_um[1]:,.0f} um, the CT {ct_um[0]:,.0f} x {ct_um[1]:,.0f} x {ct_um[2]:,.0f} um "
+            f"(z, y, x). Check the pixel size ({mineral_map.pixel_size_um:g} um; with the CT's "
+            f"voxel size the map would measure {swapped[0]:,.0f} um) and crop the map.{hint}"
+        )
+
+
+def _space(
+    job: _Placing,
+    height_window: tuple[float, float] | None,
+    angle_deg: float | None,
+    mirror: Literal["auto", "yes", "no"],
+    landmarks: Landmarks | None,
+    level: int,
+) -> SearchSpace:
+    if mirror not in ("auto", "yes", "no"):
+        raise SlagsegError(f"mirror is '{mirror}'; it must be auto, yes or no.")
+    mirrors: tuple[bool, ...] = {"auto": (False, True), "yes": (True,), "no": (False,)}[mirror]
+    heights = None
+    voxel = job.ct.voxel
+    if height_window is not None:
+        low, high = sorted(height_window)
+        if high < 0 or low > job.ct.volume.shape[0] - 1:
+            raise SlagsegError(
+                f"The height window {low:g} to {high:g} lies outside the CT, whose slices are 0 to "
+                f"{job.ct.volume.shape[0] - 1}."
+            )
+        heights = ((low + 0.5) * voxel[0], (high + 0.5) * voxel[0])
+    angles = None
+    if angle_deg is not None:
+        angles = (angle_deg - ANGLE_HINT_DEG, angle_deg + ANGLE_HINT_DEG)
+    centre = None
+    if landmarks is not None:
+        pose = landmark_pose(
+            np.asarray(landmarks.pixels, float),
+            (np.asarray(landmarks.voxels, float) + 0.5) * voxel,
+            job.centre,
+        )
+        mirrors = (pose.mirrored,)
+        angles = (pose.angle_deg - ANGLE_HINT_DEG, pose.angle_deg + ANGLE_HINT_DEG)
+        heights = (pose.centre[0] - LANDMARK_HEIGHT_VOXELS, pose.centre[0] + LANDMARK_HEIGHT_VOXELS)
+        centre = (pose.centre[1], pose.centre[2], LANDMARK_RADIUS_COARSE * level)
+    return SearchSpace(heights, angles, mirrors, centre)
+
+
+def place_map(
+    ct: Volume | PreparedCT,
+    mineral_map: MineralMap,
+    *,
+    settings: RegistrationSettings | None = None,
+    height_window: tuple[float, float] | None = None,
+    angle_deg: float | None = None,
+    mirror: Literal["auto", "yes", "no"] = "auto",
+    landmarks: Landmarks | None = None,
+    seed: int = 0,
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+) -> PlacedMap:
+    """Find where a mineral map lies in the CT.
+
+    Patches of the map vote for a pose among all heights, angles and mirror
+    states; the best poses are fitted as surfaces with free grey values, coarse to
+    fine; overlapping cutouts are registered rigidly from there, and their
+    consensus is the surface. Nothing is binarised. The same seed gives the same
+    result.
+
+    Parameters
+    ----------
+    ct : Volume or PreparedCT
+        `prepare_ct` once for several maps.
+    mineral_map : MineralMap
+    settings : RegistrationSettings, optional
+        Taken from `ct` where it is prepared.
+    height_window : (low, high), optional
+        CT slices between which the map's centre lies.
+    angle_deg : float, optional
+        Direction of the map's columns in the CT's plane, from x towards y.
+    mirror : {"auto", "yes", "no"}
+    landmarks : Landmarks, optional
+        Three or more pairs; they narrow the search.
+    seed : int
+    progress, cancel
+        See `napari_slagseg.data.running`.
+
+    Returns
+    -------
+    PlacedMap
+        With ``placed=False`` and a reason where the map does not fit anywhere.
+
+    Raises
+    ------
+    SlagsegError
+        If the map is larger than the CT or has one phase, or a hint is no use.
+    """
+    began = time.perf_counter()
+    prepared = ct if isinstance(ct, PreparedCT) else prepare_ct(ct, settings, progress, cancel)
+    _check(prepared, mineral_map)
+    job = _Placing(prepared, mineral_map, seed)
+    s = prepared.settings
+    level = job.coarse_level()
+    space = _space(job, height_window, angle_deg, mirror, landmarks, level)
+    images = fraction_images(mineral_map, job.slots, prepared.unit_um, level, s.ct_blur_voxels)
+    middle = tuple((c + 0.5) / images.block - 0.5 for c in job.centre)
+
+    def search_progress(event: ProgressEvent) -> None:
+        done = None if event.fraction is None else 0.5 * event.fraction
+        progress(ProgressEvent(event.stage, done, event.values))
+
+    candidates = coarse_search(
+        prepared.whole(level),
+        images,
+        images.grey(job.slots.prior),
+        (middle[0], middle[1]),
+        space,
+        s,
+        workers=os.cpu_count() or 1,
+        progress=search_progress,
+        cancel=cancel,
+    )
+    progress(ProgressEvent("fitting the surface", 0.5))
+    fits = []
+    for candidate in candidates:
+        stop_if_cancelled(cancel)
+        fits.append(job.fit(level, job.start(candidate), 1))
+    fits.sort(key=lambda f: -f.score * min(1.0, f.coverage / 0.5))
+    ratio = _ratio(fits, level)
+    finer = []
+    for fit in fits[: s.finalists]:
+        stop_if_cancelled(cancel)
+        surface = fit.surface
+        for step in _levels_below(level):
+            surface = job.fit(step, surface, 1).surface
+            finer.append(job.fit(step, surface, 2))
+            surface = finer[-1].surface
+            break
+        else:
+            finer.append(job.fit(level, surface, 2))
+    finer.sort(key=lambda f: -f.score)
+    best = finer[0]
+    for step in _levels_below(level)[1:]:
+        stop_if_cancelled(cancel)
+        best = job.fit(step, best.surface, 2)
+    found, agreed = job.cutouts(best.surface, progress, cancel)
+    return _result(job, best, found, agreed, ratio, level, time.perf_counter() - began)
+
+
+def _levels_below(level: int) -> list[int]:
+    """Finer levels down to 2 (1 for a search at 2)."""
+    levels = []
+    while level > 2:
+        level //= 2
+        levels.append(level)
+    return levels or [1]
+
+
+def _ratio(fits: list[SurfaceFit], level: int) -> float:
+    """Score of the best fit over that of the best distinct one."""
+    if len(fits) < 2 or fits[0].score <= 0:
+        return float("inf") if fits else 0.0
+    first = fits[0].surface
+    for other in fits[1:]:
+        apart = np.abs(other.surface.coefficients[0] - first.coefficients[0]).max()
+        turn = abs((other.surface.angle_deg - first.angle_deg + 180) % 360 - 180)
+        if apart > 3 * level or turn > 10 or other.surface.mirrored != first.mirrored:
+            return float(fits[0].score / max(other.score, 1e-6))
+    return float("inf")
+
+
+def _result(
+    job: _Placing,
+    best: SurfaceFit,
+    found: list[_Found],
+    agreed: Consensus | None,
+    ratio: float,
+    level: int,
+    seconds: float,
+) -> PlacedMap:
+    s = job.settings
+    cutouts: tuple[Cutout, ...] = ()
+    surface = None
+    if agreed is not None and found:
+        inlier_scores = [f.fit.score for f, good in zip(found, agreed.inliers) if good]
+        median = float(np.median(inlier_scores)) if inlier_scores else 0.0
+        cutouts = tuple(job.cutout(f, agreed, k, median) for k, f in enumerate(found))
+        surface = job.lattice(agreed, found)
+    accepted = sum(c.accepted for c in cutouts) / max(len(cutouts), 1)
+    reasons = []
+    if best.score < s.accept_score:
+        reasons.append(
+            f"its correlation with the CT is {best.score:.2f} at the best place "
+            f"(at least {s.accept_score} is needed)"
+        )
+    if ratio < s.accept_ratio and best.score < s.sure_score:
+        reasons.append(
+            f"a second place fits almost as well (ratio {ratio:.2f}, at least {s.accept_ratio} "
+            "is needed)"
+        )
+    if accepted < s.accept_cutouts:
+        reasons.append(f"only {accepted:.0%} of its cutouts agree on a surface")
+    placed = not reasons and surface is not None
+    reason = ""
+    if not placed:
+        reason = (
+            "no place in the CT fits this map well: "
+            + "; ".join(reasons or ["no cutout is usable"])
+            + ". Is it of this sample? A height window, landmarks or the mirror state help."
+        )
+    elif min(job.extent) < s.small_map_voxels and best.score < s.sure_score:
+        reason = (
+            f"the map is small ({min(job.extent):.0f} voxels across), and wrong places can look "
+            "right for small maps: look at it before you go on."
+        )
+    finite_ratio = None if not np.isfinite(ratio) else round(ratio, 4)
+    return PlacedMap(
+        map_name=job.map.name,
+        map_shape=job.map.shape,
+        pixel_size_um=job.map.pixel_size_um,
+        ct_shape=job.ct.volume.shape,
+        voxel_size_um=job.ct.volume.voxel_size_um,
+        placed=placed,
+        score=float(best.score),
+        mirrored=best.surface.mirrored,
+        surface=surface,
+        cutouts=cutouts,
+        reason=reason,
+        details={
+            "coarse_level": level,
+            "ratio_to_second_place": finite_ratio,
+            "accepted_share": round(accepted, 4),
+            "angle_deg": round(best.surface.angle_deg, 3),
+            "tilt_deg": round(best.surface.tilt_deg, 3),
+            "coverage": round(best.coverage, 4),
+            "seconds": round(seconds, 2),
+        },
+    )
+
+
+__all__ = ["Landmarks", "place_map"]

@@ -1,0 +1,248 @@
+"""The CT made ready: box means at several levels, free of rings and cupping.
+
+Inside the registration, positions are *lengths* from the volume's corner (the outer
+corner of voxel 0, 0, 0) in units of the mean in-plane voxel edge. So anisotropic
+voxels and the half-pixel rule are dealt with in one place: the centre of voxel ``i``
+of a block lies at ``origin + (i + 0.5) * pitch``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_slagseg.data import (
+    CancelToken,
+    Progress,
+    ProgressEvent,
+    SlagsegError,
+    Volume,
+    no_progress,
+    stop_if_cancelled,
+)
+from napari_slagseg.registration.rings import RingModel, fit_rings
+from napari_slagseg.registration.settings import RegistrationSettings
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A box of corrected grey values at one level.
+
+    Attributes
+    ----------
+    data : (z, y, x) float32
+    origin, pitch : (3,) float64
+        Outer corner of the first voxel and voxel edges, as lengths.
+    """
+
+    data: NDArray[np.float32]
+    origin: FloatArray
+    pitch: FloatArray
+
+
+@dataclass
+class PreparedCT:
+    """A CT with its pyramid; several maps share it.
+
+    Attributes
+    ----------
+    volume : Volume
+    unit_um : float
+        Micrometres of the unit of length (mean in-plane voxel edge).
+    rings : RingModel
+        Angular means that are taken off, and the cylinder.
+    spread : float
+        Standard deviation of the corrected grey values, which are divided by it.
+    """
+
+    volume: Volume
+    settings: RegistrationSettings
+    unit_um: float
+    rings: RingModel
+    spread: float
+    _whole: dict[int, Block] = field(default_factory=dict, repr=False)
+
+    @property
+    def voxel(self) -> FloatArray:
+        """Voxel edges (z, y, x) in units of length."""
+        return np.asarray(self.volume.voxel_size_um, dtype=np.float64) / self.unit_um
+
+    @property
+    def extent(self) -> FloatArray:
+        """Edges (z, y, x) of the volume in units of length."""
+        return np.asarray(self.volume.shape, dtype=np.float64) * self.voxel
+
+    def factors(self, level: int) -> tuple[int, int, int]:
+        """Voxels along (z, y, x) that one voxel of a level averages."""
+        z, y, x = (max(1, round(level / edge)) for edge in self.voxel)
+        return (z, y, x)
+
+    def whole(self, level: int) -> Block:
+        """The whole volume at a level (8 and 4 of large volumes; kept)."""
+        if level not in self._whole:
+            self._whole[level] = self._block(level, 0, self.volume.shape[0])
+        return self._whole[level]
+
+    def slab(self, level: int, low: float, high: float, smoothing: float = 0.0) -> Block:
+        """The part of a level between two heights (lengths), smoothed if asked for."""
+        factor = self.factors(level)[0]
+        depth = self.volume.shape[0]
+        margin = 3.0 * smoothing * level + level
+        first = int(np.clip((low - margin) / self.voxel[0], 0, depth - 1)) // factor * factor
+        last = int(np.clip(np.ceil((high + margin) / self.voxel[0]), first + 1, depth))
+        last = min(depth, -(-last // factor) * factor)
+        block = self._block(level, first, last)
+        if smoothing > 0:
+            sigma = smoothing * level / block.pitch
+            block = Block(
+                ndimage.gaussian_filter(block.data, sigma, mode="nearest", truncate=3.0),
+                block.origin,
+                block.pitch,
+            )
+        return block
+
+    def _block(self, level: int, first: int, last: int) -> Block:
+        factors = self.factors(level)
+        data = _box_means(
+            _native(self.volume.data[first:last]),
+            np.asarray(factors),
+            self.rings.table,
+            self.rings.z_step,
+            float(first),
+            self.rings.centre[0],
+            self.rings.centre[1],
+            self.rings.radius,
+            self.voxel[1],
+            self.voxel[2],
+            np.float32(1.0 / self.spread),
+        )
+        origin = np.array([first * self.voxel[0], 0.0, 0.0])
+        return Block(data, origin, np.asarray(factors) * self.voxel)
+
+
+def _native(data: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Contiguous, native byte order, of a type the kernels know."""
+    kind = np.asarray(data)
+    if kind.dtype not in (np.uint8, np.uint16, np.int16, np.float32):
+        kind = kind.astype(np.float32)
+    return np.ascontiguousarray(kind, dtype=kind.dtype.newbyteorder("="))
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _box_means(data, factors, table, z_step, z_first, cy, cx, radius, vy, vx, scale):  # type: ignore[no-untyped-def]
+    """Means of boxes of grey value minus angular mean; partial boxes at the far ends too."""
+    fz, fy, fx = factors[0], factors[1], factors[2]
+    depth, height, width = data.shape
+    nz, ny, nx = -(-depth // fz), -(-height // fy), -(-width // fx)
+    out = np.zeros((nz, ny, nx), dtype=np.float32)
+    last_node = table.shape[0] - 1
+    last_radius = table.shape[1] - 1
+    for k in numba.prange(nz):
+        count = np.zeros((ny, nx), dtype=np.int32)
+        total = np.zeros((ny, nx), dtype=np.float64)
+        for z in range(k * fz, min(depth, (k + 1) * fz)):
+            node = min(max((z + z_first) / z_step, 0.0), float(last_node))
+            n0 = int(node)
+            n1 = min(n0 + 1, last_node)
+            wz = node - n0
+            for y in range(height):
+                dy = (y + 0.5) * vy - cy
+                for x in range(width):
+                    dx = (x + 0.5) * vx - cx
+                    r = np.sqrt(dy * dy + dx * dx)
+                    if r <= radius:
+                        r0 = min(int(r), last_radius)
+                        r1 = min(r0 + 1, last_radius)
+                        wr = min(r - r0, 1.0)
+                        mean = (1 - wz) * ((1 - wr) * table[n0, r0] + wr * table[n0, r1]) + wz * (
+                            (1 - wr) * table[n1, r0] + wr * table[n1, r1]
+                        )
+                        total[y // fy, x // fx] += data[z, y, x] - mean
+                        count[y // fy, x // fx] += 1
+        for y in range(ny):
+            for x in range(nx):
+                if count[y, x] > 0:
+                    out[k, y, x] = total[y, x] / count[y, x] * scale
+    return out
+
+
+def _check(ct: Volume) -> None:
+    if min(ct.shape) < 8:
+        raise SlagsegError(
+            f"{ct.name} has the shape {ct.shape} (z, y, x); a map can only be placed in a volume "
+            "of at least 8 voxels along every axis. Check that the whole stack was opened."
+        )
+    step = max(1, ct.shape[0] // 32)
+    sample = np.asarray(ct.data[::step])
+    if sample.dtype.kind == "c" or sample.dtype.kind not in "biuf":
+        raise SlagsegError(f"{ct.name} holds {sample.dtype} values; grey values are numbers.")
+    if sample.dtype.kind == "f":
+        for z in range(ct.shape[0]):
+            bad = int((~np.isfinite(ct.data[z])).sum())
+            if bad:
+                raise SlagsegError(
+                    f"{ct.name} holds {bad} values in slice {z} that are not finite (NaN or "
+                    "infinity). Replace them, for example by the mean grey value, and try again."
+                )
+    low, high = float(sample.min()), float(sample.max())
+    if not high > low and float(np.ptp(np.asarray(ct.data))) == 0:
+        raise SlagsegError(
+            f"{ct.name} is constant (every voxel is {low:g}), so there is nothing a map could be "
+            "matched with. Check that the right file was opened, and its byte order and type."
+        )
+
+
+def prepare_ct(
+    ct: Volume,
+    settings: RegistrationSettings | None = None,
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+) -> PreparedCT:
+    """Measure the angular means of a CT and build the coarse levels of its pyramid.
+
+    Parameters
+    ----------
+    ct : Volume
+    settings : RegistrationSettings, optional
+    progress, cancel
+        Listener and stop token.
+
+    Returns
+    -------
+    PreparedCT
+        To be given to `place_map`, once or for several maps.
+
+    Raises
+    ------
+    SlagsegError
+        If the volume is constant, too small or holds values that are not finite.
+    """
+    settings = settings or RegistrationSettings()
+    progress(ProgressEvent("preparing the CT", 0.0))
+    _check(ct)
+    stop_if_cancelled(cancel)
+    unit_um = float(np.sqrt(ct.voxel_size_um[1] * ct.voxel_size_um[2]))
+    rings = fit_rings(
+        _native(ct.data),
+        np.asarray(ct.voxel_size_um) / unit_um,
+        settings.ring_smoothing_voxels,
+    )
+    stop_if_cancelled(cancel)
+    progress(ProgressEvent("preparing the CT", 0.6))
+    prepared = PreparedCT(ct, settings, unit_um, rings, spread=1.0)
+    spread = float(prepared.whole(4).data.std())
+    if not spread > 0:
+        raise SlagsegError(f"{ct.name} is constant: there is nothing a map could be matched with.")
+    prepared = PreparedCT(ct, settings, unit_um, rings, spread)
+    prepared.whole(4)
+    progress(ProgressEvent("preparing the CT", 1.0))
+    return prepared
+
+
+__all__ = ["Block", "PreparedCT", "prepare_ct"]

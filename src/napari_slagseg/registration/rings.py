@@ -1,0 +1,129 @@
+"""Rings and cupping: the angular mean of the CT about the cylinder axis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+
+@dataclass(frozen=True)
+class RingModel:
+    """Mean grey value per height and radius.
+
+    Attributes
+    ----------
+    table : (nodes, radii) float32
+        Mean grey value at heights ``node * z_step`` (voxels) and radii 0, 1, 2, ...
+    z_step : float
+    centre : (y, x)
+        Axis, as lengths from the volume's corner.
+    radius : float
+        Radius of the cylinder; infinite where there is none.
+    """
+
+    table: NDArray[np.float32]
+    z_step: float
+    centre: tuple[float, float]
+    radius: float
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _sums_by_radius(data, cy, cx, vy, vx, n_radii, z_step, n_nodes):  # type: ignore[no-untyped-def]
+    """Sum and count of grey values by slab of `z_step` slices and by rounded radius."""
+    depth, height, width = data.shape
+    sums = np.zeros((n_nodes, n_radii))
+    counts = np.zeros((n_nodes, n_radii))
+    for node in numba.prange(n_nodes):
+        for z in range(node * z_step, min(depth, (node + 1) * z_step)):
+            for y in range(height):
+                dy = (y + 0.5) * vy - cy
+                for x in range(width):
+                    dx = (x + 0.5) * vx - cx
+                    r = int(np.sqrt(dy * dy + dx * dx) + 0.5)
+                    if r < n_radii:
+                        sums[node, r] += data[z, y, x]
+                        counts[node, r] += 1.0
+    return sums, counts
+
+
+def _cylinder_radius(profile: NDArray[np.float64], inscribed: float) -> float:
+    """Radius where the mean grey value falls to air, or infinity.
+
+    A cylinder shows as one steep fall towards the corners, to a level well under
+    anything inside; a cropped cube shows none.
+    """
+    smooth = ndimage.gaussian_filter1d(profile, 2.0)
+    inner = smooth[: max(3, int(0.6 * inscribed))]
+    corner = smooth[int(1.1 * inscribed) :]
+    if corner.size < 3:
+        return np.inf
+    inside, outside = float(np.median(inner)), float(np.median(corner))
+    # cupping changes the inner profile too: only a fall well beyond that is an edge
+    if inside - outside < max(3.0 * float(np.ptp(inner)), 0.15 * abs(inside), 1e-6):
+        return np.inf
+    below = np.flatnonzero(smooth < 0.5 * (inside + outside))
+    edge = float(below[below > 0.5 * inscribed][0]) if np.any(below > 0.5 * inscribed) else np.inf
+    return edge - 3.0 if edge > 0.6 * inscribed else np.inf
+
+
+def fit_rings(
+    data: NDArray[np.generic],
+    voxel: NDArray[np.float64],
+    smoothing: float,
+    centre: tuple[float, float] | None = None,
+) -> RingModel:
+    """Angular means of a volume, smooth along z.
+
+    Parameters
+    ----------
+    data : (z, y, x)
+    voxel : (3,)
+        Voxel edges in units of length.
+    smoothing : float
+        Standard deviation along z, in units of length.
+    centre : (y, x), optional
+        Axis as lengths from the corner; the image centre if not given.
+    """
+    depth, height, width = data.shape
+    middle = (height * voxel[1] / 2, width * voxel[2] / 2) if centre is None else centre
+    farthest = np.hypot(
+        max(middle[0], height * voxel[1] - middle[0]), max(middle[1], width * voxel[2] - middle[1])
+    )
+    n_radii = int(np.ceil(farthest)) + 2
+    z_step = max(1, round(smoothing / 3 / voxel[0]))
+    n_nodes = -(-depth // z_step)
+    sums, counts = _sums_by_radius(
+        data, middle[0], middle[1], voxel[1], voxel[2], n_radii, z_step, n_nodes
+    )
+    sigma = smoothing / (z_step * voxel[0])
+    sums = ndimage.gaussian_filter1d(sums, sigma, axis=0, mode="nearest")
+    counts = ndimage.gaussian_filter1d(counts, sigma, axis=0, mode="nearest")
+    # few voxels lie near the axis: lean on the neighbouring radii there, or the
+    # sample itself would be taken off as a ring
+    wide_sums = ndimage.gaussian_filter1d(sums, 6.0, axis=1, mode="nearest")
+    wide_counts = ndimage.gaussian_filter1d(counts, 6.0, axis=1, mode="nearest")
+    wide = wide_sums / np.maximum(wide_counts, 1e-9)
+    overall = sums.sum(axis=0) / np.maximum(counts.sum(axis=0), 1e-9)
+    radii = np.arange(n_radii)
+    trust = np.clip((radii - 10.0) / 40.0, 0.0, 1.0)
+    table = trust * (sums / np.maximum(counts, 1e-9)) + (1 - trust) * wide
+    inscribed = min(height * voxel[1], width * voxel[2]) / 2
+    beyond = counts.sum(axis=0) < 1.0
+    if beyond.any():
+        table[:, beyond] = table[:, [int(np.flatnonzero(~beyond)[-1])]]
+        overall[beyond] = overall[int(np.flatnonzero(~beyond)[-1])]
+    radius = _cylinder_radius(overall, inscribed)
+    # node k holds the mean of slices k*z_step ...: shift so that nodes lie at k*z_step
+    centres = (np.arange(n_nodes) + 0.5) * z_step - 0.5
+    nodes = np.arange(n_nodes + 1) * z_step
+    shifted = np.stack(
+        [np.interp(nodes, centres, table[:, r]) for r in range(n_radii)], axis=1
+    ).astype(np.float32)
+    return RingModel(shifted, float(z_step), (float(middle[0]), float(middle[1])), radius)
+
+
+__all__ = ["RingModel", "fit_rings"]

@@ -1,0 +1,129 @@
+"""The numbers of the placement, with their defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from napari_slagseg.data import SlagsegError
+
+
+@dataclass(frozen=True)
+class RegistrationSettings:
+    """Every number that steers the placement.
+
+    Lengths in "voxels" are multiples of the CT's mean in-plane voxel edge, so that
+    they mean the same along all axes where voxels are not cubic.
+
+    Attributes
+    ----------
+    coarsest_level : int
+        Box edge in voxels of the coarsest level of the pyramid.
+    minimum_coarse_extent : int
+        The coarse search takes the coarsest level at which the shorter side of the
+        map still has this many pixels.
+    ring_smoothing_voxels : float
+        Length along z over which the angular means (rings, cupping) are smoothed.
+    ct_blur_voxels : float
+        Standard deviation of the CT's blur, given to the map as well.
+    smoothing_pixels : float
+        Standard deviation of the smoothing of CT and map at the fine levels, in
+        pixels of the level; it evens out the noise that interpolation leaves.
+    maximum_phases : int
+        Rarer phases are fitted as one.
+    patch_radius : float
+        Radius of the coarse search's round patches, in coarse pixels.
+    maximum_patches : int
+    angle_step_deg : float
+        Step of the in-plane angle in the coarse search.
+    sub_angles : int
+        Angles inside one step at which the patches are added up.
+    maximum_tilt_deg : float
+    positions_per_angle : int
+        Best positions of each angle that go on to the vote for the plane.
+    candidates : int
+        Distinct poses that are fitted.
+    finalists : int
+        Candidates that go on to the next finer level.
+    pixel_size_tolerance : float
+        Standard deviation of the relative error of the pixel size.
+    curvature_voxels, warp_voxels : float
+        Standard deviation of the sag across half the map, in height and in plane.
+    cutout_voxels, stride_voxels : int
+        Edge and step of the cutouts (K 2.3.1: 180 with overlap); smaller maps take
+        cutouts in the same proportion to their own size.
+    minimum_cutout_voxels : int
+    minimum_valid, minimum_particles : float
+        Shares of a cutout that must be known and inside the CT, and particle.
+    search_in_plane, search_height, search_step : int
+        Exhaustive search around the surface for every cutout, in voxels.
+    rotation_prior_deg : float
+        Standard deviation of a cutout's own rotation.
+    outlier_voxels : float
+        Cutouts further than this from the consensus are outliers.
+    accept_distance_voxels : float
+        Largest distance from the consensus of an accepted cutout.
+    accept_relative_correlation : float
+        Smallest correlation of an accepted cutout, as a share of the median.
+    accept_ratio, accept_score : float
+        A map is accepted above this ratio of its correlation to that of the second
+        distinct candidate, and above this correlation.
+    sure_score : float
+        From this correlation on, neither a near second nor a small map is a doubt.
+    accept_cutouts : float
+        Least share of accepted cutouts of an accepted map.
+    small_map_voxels : int
+        Below this extent wrong places can look right: accepted only with a warning.
+    size_tolerance : float
+        How much larger than the CT a map may be.
+    lattice_voxels : float
+        Distance of the surface's lattice points.
+    """
+
+    coarsest_level: int = 8
+    minimum_coarse_extent: int = 44
+    ring_smoothing_voxels: float = 48.0
+    ct_blur_voxels: float = 0.9
+    smoothing_pixels: float = 0.7
+    maximum_phases: int = 8
+    patch_radius: float = 14.0
+    maximum_patches: int = 14
+    angle_step_deg: float = 5.0
+    sub_angles: int = 3
+    maximum_tilt_deg: float = 10.0
+    positions_per_angle: int = 4
+    candidates: int = 16
+    finalists: int = 3
+    pixel_size_tolerance: float = 0.03
+    curvature_voxels: float = 10.0
+    warp_voxels: float = 1.0
+    cutout_voxels: int = 180
+    stride_voxels: int = 60
+    minimum_cutout_voxels: int = 36
+    minimum_valid: float = 0.6
+    minimum_particles: float = 0.05
+    search_in_plane: int = 12
+    search_height: int = 16
+    search_step: int = 4
+    rotation_prior_deg: float = 1.0
+    outlier_voxels: float = 1.5
+    accept_distance_voxels: float = 2.0
+    accept_relative_correlation: float = 0.75
+    accept_ratio: float = 1.25
+    accept_score: float = 0.55
+    accept_cutouts: float = 0.3
+    sure_score: float = 0.8
+    small_map_voxels: int = 160
+    size_tolerance: float = 0.25
+    lattice_voxels: float = 16.0
+
+    def __post_init__(self) -> None:
+        if self.coarsest_level not in (1, 2, 4, 8, 16):
+            raise SlagsegError(
+                f"The coarsest level is {self.coarsest_level}; it must be 1, 2, 4, 8 or 16."
+            )
+        for name in ("patch_radius", "maximum_patches", "angle_step_deg", "sub_angles"):
+            if not getattr(self, name) > 0:
+                raise SlagsegError(f"{name} is {getattr(self, name)}; it must be above 0.")
+
+
+__all__ = ["RegistrationSettings"]
