@@ -23,9 +23,12 @@ from napari_slagseg.data import (
     no_progress,
     stop_if_cancelled,
 )
+from napari_slagseg.registration.agreement import Consensus, find_consensus
 from napari_slagseg.registration.coarse import Candidate, SearchSpace, coarse_search
-from napari_slagseg.registration.consensus import Consensus, find_consensus
-from napari_slagseg.registration.cutouts import (
+from napari_slagseg.registration.fractions import PhaseSlots, fraction_images, phase_slots
+from napari_slagseg.registration.landmarks import landmark_pose
+from napari_slagseg.registration.pyramid import Block, FloatArray, PreparedCT, prepare_ct
+from napari_slagseg.registration.rigid_cutouts import (
     Window,
     local_plane,
     points_within,
@@ -33,9 +36,6 @@ from napari_slagseg.registration.cutouts import (
     usable,
     windows,
 )
-from napari_slagseg.registration.fractions import PhaseSlots, fraction_images, phase_slots
-from napari_slagseg.registration.landmarks import landmark_pose
-from napari_slagseg.registration.pyramid import Block, FloatArray, PreparedCT, prepare_ct
 from napari_slagseg.registration.sampling import sample_block
 from napari_slagseg.registration.settings import RegistrationSettings
 from napari_slagseg.registration.surface import (
@@ -159,7 +159,7 @@ class _Placing:
                     done = (turn + i / len(chosen)) / len(levels)
                     progress(ProgressEvent("registering cutouts", 0.6 + 0.35 * done))
                 own = points_within(points, window)
-                plane = local_plane(surface, window, np.zeros(3))
+                plane = local_plane(surface, window)
                 _, inside = sample_block(self.ct, block, plane.at(own.rows, own.columns))
                 area = window.height * window.width / per_pixel
                 if not usable(own, inside, area, s):
@@ -170,7 +170,7 @@ class _Placing:
             agreed = self._agree(surface, found)
             for k, off in enumerate(~agreed.inliers):
                 if off:  # put back on the surface and tried again from there
-                    plane = local_plane(agreed.surface, found[k].window, np.zeros(3))
+                    plane = local_plane(agreed.surface, found[k].window)
                     again = refine(self.ct, block, found[k].points, plane)
                     found[k] = _Found(found[k].window, found[k].points, again)
             agreed = self._agree(surface, found)

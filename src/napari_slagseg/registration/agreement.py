@@ -1,0 +1,133 @@
+"""What the cutouts agree on: a smooth surface, and which of them are off it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import RBFInterpolator
+
+from napari_slagseg.registration.pyramid import FloatArray
+from napari_slagseg.registration.surface import N_TERMS, PolynomialSurface, basis
+
+_ROUNDS = 12
+_TUKEY = 4.685
+_ENOUGH_FOR_SPLINE = 16
+_SPLINE_SMOOTHING = 2.0
+
+
+@dataclass(frozen=True)
+class Consensus:
+    """Smooth surface through the cutouts.
+
+    Attributes
+    ----------
+    surface : PolynomialSurface
+        The one they started from, with the polynomial part of their displacement.
+    residuals : (n,) float64
+        Distance of each cutout's centre from it, as lengths.
+    inliers : (n,) bool
+    """
+
+    surface: PolynomialSurface
+    residuals: FloatArray
+    inliers: NDArray[np.bool_]
+
+    def spline(
+        self, rows: FloatArray, columns: FloatArray, centres: FloatArray
+    ) -> RBFInterpolator | None:
+        """Thin-plate spline of what the inliers are still off, smoothed; None for few cutouts."""
+        if int(self.inliers.sum()) < _ENOUGH_FOR_SPLINE:
+            return None
+        u, v = self.surface.normalised(rows, columns)
+        at = np.stack([u, v], axis=1)[self.inliers]
+        off = (centres - self.surface.at(rows, columns))[self.inliers]
+        return RBFInterpolator(
+            at, off, kernel="thin_plate_spline", smoothing=_SPLINE_SMOOTHING, degree=1
+        )
+
+
+def _order(n: int) -> int:
+    """Polynomial order that so many cutouts can bear."""
+    if n >= 30:
+        return 3
+    if n >= 10:
+        return 2
+    return 1 if n >= 5 else 0
+
+
+def find_consensus(
+    surface: PolynomialSurface,
+    rows: FloatArray,
+    columns: FloatArray,
+    centres: FloatArray,
+    scores: FloatArray,
+    outlier: float,
+    seed: int,
+) -> Consensus:
+    """Robust smooth displacement of cutouts from a surface.
+
+    RANSAC over planes finds who agrees; iteratively reweighted least squares
+    (Tukey) then fit a polynomial of the order that so many cutouts can bear.
+
+    Parameters
+    ----------
+    surface : PolynomialSurface
+        That the cutouts started from.
+    rows, columns : (n,) float64
+        Map positions of the cutouts' centres.
+    centres : (n, 3) float64
+        Where they lie, as lengths.
+    scores : (n,) float64
+        Correlations: their squares are weights.
+    outlier : float
+        Length from which on a cutout is an outlier.
+    seed : int
+    """
+    n = len(rows)
+    u, v = surface.normalised(rows, columns)
+    off = centres - surface.at(rows, columns)
+    base = np.clip(scores, 0.05, 1.0) ** 2
+    weights = base.copy()
+    if n >= 6:
+        weights = base * _ransac(basis(u, v, 1), off, base, outlier, seed)
+    order = _order(n)
+    terms = basis(u, v, order)
+    # higher terms are held by a little ridge: cutouts may be few, or all in a row
+    stiffness = np.array([1e-9 if k < 3 else 0.02 for k in range(N_TERMS[order])])
+    change = np.zeros((N_TERMS[order], 3))
+    for _ in range(_ROUNDS):
+        weighted = (terms * weights[:, None]).T
+        ridge = np.diag(stiffness * weights.sum() + 1e-12)
+        change = np.linalg.solve(weighted @ terms + ridge, weighted @ off)
+        distance = np.linalg.norm(off - terms @ change, axis=1)
+        scale = max(1.4826 * float(np.median(distance)), 0.1 * outlier)
+        cut = min(_TUKEY * scale, 2 * outlier)
+        weights = base * np.clip(1 - (distance / cut) ** 2, 0.0, 1.0) ** 2
+        if not weights.any():
+            weights = base
+    agreed = surface.plus(change)
+    residuals = np.linalg.norm(centres - agreed.at(rows, columns), axis=1)
+    return Consensus(agreed, residuals, residuals <= outlier)
+
+
+def _ransac(
+    terms: FloatArray, off: FloatArray, base: FloatArray, outlier: float, seed: int
+) -> FloatArray:
+    rng = np.random.default_rng(seed)
+    best, most = np.ones(len(off)), -1.0
+    for _ in range(200):
+        chosen = rng.choice(len(off), 3, replace=False)
+        try:
+            plane = np.linalg.solve(terms[chosen], off[chosen])
+        except np.linalg.LinAlgError:
+            continue
+        near = np.linalg.norm(off - terms @ plane, axis=1) <= 2 * outlier
+        support = float(base[near].sum())
+        if support > most:
+            most, best = support, near.astype(float)
+    return best
+
+
+__all__ = ["Consensus", "find_consensus"]
