@@ -103,7 +103,7 @@ def label_rows(labels: NDArray[np.integer], what: str = "particles") -> LabelRow
     smallest = int(labels.min()) if labels.size else 0
     if largest <= max(1 << 22, labels.size // 4):
         if labels.dtype == np.uint32:
-            array: NDArray[np.uint32] = labels
+            array = np.asarray(labels, np.uint32)
         elif smallest >= 0:
             array = labels.astype(np.uint32)
         else:

@@ -153,7 +153,9 @@ def describe_particles(
         "surface_liberation": ratio(sums.surface[:, 0], sums.surface.sum(axis=1)),
         "intergrowth_boundary_um2": interface,
         "amstutz_giger_index": ratio(interface, interface + surface),
-        "normalized_intergrowth_boundary": ratio(ball_surface(n_target * voxel_volume), interface),
+        "normalized_intergrowth_boundary": ratio(
+            ball_surface(np.asarray(n_target * voxel_volume, np.float64)), interface
+        ),
     }
     for axis, name in enumerate("zyx"):
         columns[f"centroid_{name}_um"] = ratio(sums.moments[:, axis], n_voxels) * spacing[axis]

@@ -88,7 +88,9 @@ def _describe_plane(
         "surface_liberation": ratio(sums.boundary[:, 0], sums.boundary.sum(axis=1)),
         "intergrowth_boundary_um": interface,
         "amstutz_giger_index": ratio(interface, interface + sums.perimeter),
-        "normalized_intergrowth_boundary": ratio(disc_perimeter(n_target * pixel_area), interface),
+        "normalized_intergrowth_boundary": ratio(
+            disc_perimeter(np.asarray(n_target * pixel_area, np.float64)), interface
+        ),
         "centroid_row_um": ratio(sums.moments[:, 0], n_pixels) * spacing[0],
         "centroid_column_um": ratio(sums.moments[:, 1], n_pixels) * spacing[1],
     }

@@ -96,11 +96,11 @@ def find_consensus(
     terms = basis(u, v, order)
     # higher terms are held by a little ridge: cutouts may be few, or all in a row
     stiffness = np.array([1e-9 if k < 3 else 0.02 for k in range(N_TERMS[order])])
-    change = np.zeros((N_TERMS[order], 3))
+    change: FloatArray = np.zeros((N_TERMS[order], 3))
     for _ in range(_ROUNDS):
         weighted = (terms * weights[:, None]).T
         ridge = np.diag(stiffness * weights.sum() + 1e-12)
-        change = np.linalg.solve(weighted @ terms + ridge, weighted @ off)
+        change = np.asarray(np.linalg.solve(weighted @ terms + ridge, weighted @ off), np.float64)
         distance = np.linalg.norm(off - terms @ change, axis=1)
         scale = max(1.4826 * float(np.median(distance)), 0.1 * outlier)
         cut = min(_TUKEY * scale, 2 * outlier)

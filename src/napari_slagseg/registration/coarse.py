@@ -252,7 +252,7 @@ def coarse_search(
         progress(ProgressEvent("searching all poses", count / total))
         turn = _turn(float(angle), mirrored)
         # CT pixel -> length -> map pixel
-        into_map = np.linalg.inv(turn) @ np.diag(pitch_yx) / images.pitch
+        into_map = np.asarray(np.linalg.inv(turn) @ np.diag(pitch_yx) / images.pitch, np.float64)
         for k, centre in enumerate(patches):
             volumes[k] = correlator.correlate(
                 _template(grey, images.known, centre, into_map, correlator.disc)

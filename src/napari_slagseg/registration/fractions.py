@@ -41,11 +41,11 @@ class FractionImages:
 
     def map_rows(self) -> NDArray[np.float64]:
         """Map rows of the pixel centres (half-pixel rule)."""
-        return (np.arange(self.known.shape[0]) + 0.5) * self.block - 0.5
+        return np.asarray((np.arange(self.known.shape[0]) + 0.5) * self.block - 0.5, np.float64)
 
     def map_columns(self) -> NDArray[np.float64]:
         """Map columns of the pixel centres."""
-        return (np.arange(self.known.shape[1]) + 0.5) * self.block - 0.5
+        return np.asarray((np.arange(self.known.shape[1]) + 0.5) * self.block - 0.5, np.float64)
 
     def grey(self, weights: NDArray[np.floating]) -> NDArray[np.float32]:
         """Expected grey value, given the weight of each phase above background."""

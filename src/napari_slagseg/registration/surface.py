@@ -204,7 +204,7 @@ def _nuisance(surface: PolynomialSurface, u: FloatArray, v: FloatArray, q: Float
 def _weighted_fit(columns: FloatArray, target: FloatArray, weights: FloatArray) -> FloatArray:
     gram = (columns * weights[:, None]).T @ columns
     gram[np.diag_indices_from(gram)] += 1e-6 * weights.sum() + 1e-9
-    return np.linalg.solve(gram, columns.T @ (weights * target))
+    return np.asarray(np.linalg.solve(gram, columns.T @ (weights * target)), np.float64)
 
 
 def _multiple_correlation(
