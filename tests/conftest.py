@@ -10,7 +10,7 @@ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMB
 os.environ["NAPARI_CONFIG"] = os.path.join(tempfile.mkdtemp(prefix="slagseg-test-"), "s.yaml")
 os.environ.setdefault("MPLBACKEND", "agg")
 
-from hypothesis import settings
+from hypothesis import settings  # noqa: E402
 
 settings.register_profile("slagseg", deadline=None, derandomize=True, max_examples=30)
 settings.load_profile("slagseg")
