@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from napari_slagseg.evaluation.contingency import Contingency, contingency, rati
 
 MATCH_F1 = 0.1
 """Smallest F1 of two particles that counts as a match (P 4.1.1)."""
+
+MAJORITY = 0.5
+"""Share of a particle that must lie in another for it to belong there."""
 
 
 @dataclass(frozen=True)
@@ -139,11 +142,13 @@ def score_particles(predicted: NDArray[Any], truth: NDArray[Any]) -> dict[str, f
             P Eq. 4: mean over all instances, that is over the matched pairs (their
             F1) and over the unmatched particles of either side (0).
         ``merger_ratio``
-            P Eq. 5. M: the reference particles that one predicted particle has an
-            F1 of at least 0.1 with, where there are two or more.
+            P Eq. 5. M: the reference particles of which at least half lies in the same
+            predicted particle, where there are two or more. (P does not say what
+            belonging means. The F1 of a match would not do: a blob of a hundred
+            particles has an F1 under 0.1 with each, and would count as no merger.)
         ``splitter_ratio``
-            P Eq. 6. S: the predicted particles that one reference particle has an
-            F1 of at least 0.1 with, where there are two or more.
+            P Eq. 6. S: the predicted particles of which at least half lies in the same
+            reference particle, where there are two or more.
         ``n_reference``, ``n_predicted``
             Numbers of particles.
 
@@ -177,17 +182,34 @@ def score_particles(predicted: NDArray[Any], truth: NDArray[Any]) -> dict[str, f
         "f1": ratio(2 * shared_voxels, reference_voxels + predicted_voxels),
         "f1_match": ratio(2 * n_matched, matches.n_reference + matches.n_predicted),
         "f1_instance": ratio(float(matches.f1[matches.chosen].sum()), n_instances),
-        "merger_ratio": ratio(_surplus(matches.predicted), matches.n_reference),
-        "splitter_ratio": ratio(_surplus(matches.reference), matches.n_reference),
+        "merger_ratio": ratio(_surplus(*_belonging(table, "truth")), matches.n_reference),
+        "splitter_ratio": ratio(_surplus(*_belonging(table, "predicted")), matches.n_reference),
         "n_reference": matches.n_reference,
         "n_predicted": matches.n_predicted,
     }
 
 
-def _surplus(side: NDArray[np.int64]) -> int:
-    """Sum of (partners - 1) over the particles of one side with two or more partners."""
-    partners = np.unique(side, return_counts=True)[1]
-    return int((partners - 1).sum())
+def _belonging(
+    table: Contingency, side: Literal["truth", "predicted"]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Particles of one side of which at least half lies in one of the other, and that one."""
+    own, other = (
+        (table.truth, table.predicted) if side == "truth" else (table.predicted, table.truth)
+    )
+    labels, sizes = table.sizes(own)
+    size = sizes[np.searchsorted(labels, own)]
+    within = (own > 0) & (other > 0) & (table.counts >= MAJORITY * size)
+    return own[within], other[within]
+
+
+def _surplus(members: NDArray[np.int64], owners: NDArray[np.int64]) -> int:
+    """Sum of (members - 1) over the owners that have any.
+
+    A particle cut exactly in half would belong to two; it counts with the first.
+    """
+    _, first = np.unique(members, return_index=True)
+    counts = np.unique(owners[first], return_counts=True)[1]
+    return int((counts - 1).sum())
 
 
 def match_sections(
