@@ -28,7 +28,7 @@ check: setup  ## lint, types, import contracts, manifest, docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/npe2 validate napari-slagseg
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 docs: setup  ## serve the docs on this machine
 	$(BIN)/mkdocs serve
