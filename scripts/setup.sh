@@ -4,8 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# xauth: xvfb-run needs it, and xvfb only recommends it
 libraries=(
-  xvfb libegl1 libgl1 libgl1-mesa-dri libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4
+  xvfb xauth libegl1 libgl1 libgl1-mesa-dri libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4
   libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0
   libxcb-xinerama0 libdbus-1-3 libfontconfig1
 )
@@ -13,12 +14,13 @@ libraries=(
 say() { printf '%s\n' "$*" >&2; }
 
 install_system_libraries() {
+  [ "$(uname -s)" = Linux ] || return 0  # elsewhere Qt brings what it needs
   command -v dpkg-query >/dev/null 2>&1 || { check_loadable; return; }
   local missing=() name
   for name in "${libraries[@]}"; do
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || missing+=("$name")
   done
-  [ ${#missing[@]} -eq 0 ] && return
+  [ ${#missing[@]} -eq 0 ] && return 0
   if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; then
     say "Installing the libraries that the window needs: ${missing[*]}"
     apt-get update -qq
@@ -39,7 +41,7 @@ print(*[n for n in ("EGL", "GL", "xkbcommon-x11", "xcb-cursor", "xcb-icccm", "db
         if not ctypes.util.find_library(n)])
 PY
   )
-  [ -z "$missing" ] && return
+  [ -z "$missing" ] && return 0
   say "The window needs shared libraries that were not found: $missing"
   say "Install the packages of your system that hold them (on Debian: ${libraries[*]})."
   exit 1
