@@ -72,7 +72,7 @@ def test_a_row_takes_the_viewer_to_its_particle(viewer, project, qtbot):
     measure.refresh()
     measure.go_to(2)
     assert viewer.dims.current_step[0] == 9
-    assert viewer.camera.center[1:] == pytest.approx((56, 68), abs=1.5)
+    assert viewer.scene.camera.center[1:] == pytest.approx((56, 68), abs=1.5)
     assert viewer.layers[layers.PARTICLES_LAYER].selected_label == 2
     measure.mark_row(1)
     assert measure.chosen_label() == 1

@@ -137,10 +137,10 @@ class MeasureDock(QWidget):
         dims = self.viewer.dims
         for axis in range(3):
             dims.set_point(dims.ndim - 3 + axis, float(centre[axis]))
-        self.viewer.camera.center = tuple(map(float, centre))
+        self.viewer.scene.camera.center = tuple(map(float, centre))
         # the particle takes a quarter of the canvas's smaller side
         shorter = min(self.viewer.canvas.size)
-        self.viewer.camera.zoom = 0.25 * shorter / max(diameter, 1e-6)
+        self.viewer.scene.camera.zoom = 0.25 * shorter / max(diameter, 1e-6)
         if layers.PARTICLES_LAYER in self.viewer.layers:
             layer = self.viewer.layers[layers.PARTICLES_LAYER]
             layer.visible = True

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from napari_slagseg.data import CancelToken, PlacedMap, Progress, ProgressEvent, SlagsegError
 from napari_slagseg.project import Project
-from napari_slagseg.registration import place_map, prepare_ct
 from napari_slagseg.workflow.configs import RegisterConfig
 from napari_slagseg.workflow.step import Step, StepResult, digest
 
@@ -42,6 +41,9 @@ def run(
     Maps that the same settings have placed already are kept, with what the user
     has changed since, unless `config.again` is set; so a run that was stopped goes on.
     """
+    # compiled kernels take a second to import, and `--help` needs none
+    from napari_slagseg.registration import place_map, prepare_ct
+
     names = config.maps or project.map_names()
     for name in names:
         project.mineral_map(name)  # a clear error before the work starts
