@@ -117,19 +117,20 @@ def label_rows(labels: NDArray[np.integer], what: str = "particles") -> LabelRow
         row_of[present] = np.arange(present.size, dtype=np.int32)
         return LabelRows(np.ascontiguousarray(array), present, row_of)
 
-    if largest > np.iinfo(np.int64).max:
+    wide = np.int64 if largest <= np.iinfo(np.int64).max else np.uint64
+    if wide is np.uint64:
         raise SlagsegError(
             f"The {what} have the label {largest}; labels must be below 2^63. Relabel them first."
         )
     found: set[int] = set()
     for plane in labels:
-        flat = np.ascontiguousarray(plane, dtype=np.int64).reshape(-1)
+        flat = np.ascontiguousarray(plane, dtype=wide).reshape(-1)
         starts = np.empty_like(flat)
         found.update(np.unique(starts[: _run_starts(flat, starts)]).tolist())
     present = np.array(sorted(value for value in found if value > 0), dtype=np.int64)
     array = np.empty(labels.shape, dtype=np.uint32)
     for plane, out in zip(labels, array):
-        _rank(np.ascontiguousarray(plane, dtype=np.int64).reshape(-1), present, out.reshape(-1))
+        _rank(np.ascontiguousarray(plane, dtype=wide).reshape(-1), present, out.reshape(-1))
     row_of = np.arange(-1, present.size, dtype=np.int32)
     return LabelRows(array, present, row_of)
 

@@ -132,8 +132,7 @@ def describe_particles(
     n_voxels = sums.counts.sum(axis=1)
     n_target = sums.counts[:, slots.target]
     voxel_volume = float(np.prod(spacing))
-    volume: NDArray[np.float64] = n_voxels * voxel_volume
-    target_volume: NDArray[np.float64] = n_target * voxel_volume
+    volume = n_voxels * voxel_volume
     target_outside, rest_outside, interface = sums.pairs.T * unit
     surface = target_outside + rest_outside
     at_border = (sums.low == 0) | (sums.high == np.array(particles.shape) - 1)

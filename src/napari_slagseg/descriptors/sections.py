@@ -66,8 +66,7 @@ def _describe_plane(
     n_pixels = sums.counts.sum(axis=1)
     n_target = sums.counts[:, slots.target]
     pixel_area = spacing[0] * spacing[1]
-    area: NDArray[np.float64] = n_pixels * pixel_area
-    target_area: NDArray[np.float64] = n_target * pixel_area
+    area = n_pixels * pixel_area
     interface = 0.5 * (sums.target_perimeter + sums.rest_perimeter - sums.perimeter)
     # the perimeter of small parts is below their share of the whole; sums leave 1e-15 of noise
     noise = 1e-9 * (sums.perimeter + max(spacing))

@@ -1,155 +1,122 @@
-"""Liberation curves: exact step functions of the threshold (K Eq. 8)."""
+"""Liberation curves (K Eq. 8), as the exact step functions they are."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from napari_slagseg.data import SlagsegError
 
-VOLUME = "volume_liberation"
-SURFACE = "surface_liberation"
-ERODED = "surface_liberation_eroded"
+LiberationColumn = Literal["volume_liberation", "surface_liberation"]
 
 
 @dataclass(frozen=True)
 class LiberationCurve:
-    """Share of the target phase that lies in particles at least so liberated.
-
-    ``L(tau)`` is constant between the liberations that occur: it is ``values[i]``
-    for ``thresholds[i - 1] < tau <= thresholds[i]``, and 0 above the last.
+    """Share of the target in particles whose liberation is at least tau.
 
     Attributes
     ----------
     thresholds : (n,) float64
-        The liberations that occur, rising; empty if there is no target at all.
+        The liberation values that occur, rising.
     values : (n,) float64
-        ``L`` at each threshold, falling; the first is 1.
+        The curve at each threshold; it has this value down to the threshold before
+        (which it leaves out), and 0 above the last.
     label : str
-        For legends and exports.
-    kind : str
-        The column it was made from.
     n_particles : int
-        How many particles stand behind it.
+        Particles with target.
     """
 
     thresholds: NDArray[np.float64]
     values: NDArray[np.float64]
-    label: str = ""
-    kind: str = VOLUME
-    n_particles: int = 0
+    label: str
+    n_particles: int
 
-    def at(self, tau: ArrayLike) -> NDArray[np.float64]:
-        """``L`` at one or many thresholds; NaN for a curve without target.
-
-        Parameters
-        ----------
-        tau : array_like
-            Thresholds between 0 and 1.
-
-        Returns
-        -------
-        float64 array of the shape of `tau`
-        """
-        asked = np.asarray(tau, dtype=np.float64)
-        if not len(self.thresholds):
-            return np.full(asked.shape, np.nan)
-        index = np.searchsorted(self.thresholds, asked, side="left")
+    def at(self, tau: float | NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+        """Curve at any thresholds, exactly."""
+        tau = np.asarray(tau, dtype=np.float64)
+        if not len(self.values):
+            return np.full(tau.shape, np.nan)
+        index = np.searchsorted(self.thresholds, tau, side="left")
         return np.append(self.values, 0.0)[index]
 
     def steps(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Corners (tau, L) of the curve from 0 to 1, for drawing with straight lines."""
-        if not len(self.thresholds):
-            return np.zeros(0), np.zeros(0)
-        tau = np.concatenate([[0.0], np.repeat(self.thresholds, 2), [1.0]])
-        values = np.repeat(np.append(self.values, 0.0), 2)
-        if self.thresholds[-1] >= 1.0:
-            return tau[:-2], values[:-2]
-        return tau, values
+        """Corners for drawing with ``where="pre"``, from 0 to 1."""
+        if not len(self.values):
+            return np.array([]), np.array([])
+        x = np.concatenate([[0.0], self.thresholds, [self.thresholds[-1], 1.0]])
+        y = np.concatenate([[self.values[0]], self.values, [0.0, 0.0]])
+        return x, y
 
 
 def target_amount(frame: pd.DataFrame) -> NDArray[np.float64]:
-    """Target phase in each row: um3 for particles, um2 for sections."""
-    for name in ("volume_um3", "area_um2"):
-        if name in frame.columns:
-            amount = frame[VOLUME].to_numpy(np.float64) * frame[name].to_numpy(np.float64)
-            return np.asarray(amount)
-    raise SlagsegError(
-        "The table has neither a column volume_um3 nor area_um2, so its particles cannot be "
-        "weighted by their target phase. Use a table made by 'measure' or 'describe'."
-    )
+    """Volume (area, for sections) of the target in each particle."""
+    size = "volume_um3" if "volume_um3" in frame else "area_um2"
+    return np.asarray(frame["volume_liberation"].to_numpy(float) * frame[size].to_numpy(float))
 
 
-def liberation_curve(frame: pd.DataFrame, by: str = VOLUME, *, label: str = "") -> LiberationCurve:
-    """Cumulative liberation curve, weighted by target volume (area in 2D).
+def liberation_curve(
+    frame: pd.DataFrame, by: str = "volume_liberation", *, label: str = ""
+) -> LiberationCurve:
+    """Cumulative liberation curve (K Eq. 8).
+
+    ``L(tau) = target in particles with liberation >= tau / target in all particles``.
+    Particles without a value (NaN, such as those that vanish by erosion) take no part.
 
     Parameters
     ----------
     frame : DataFrame
-        Rows of a `ParticleTable`.
+        Of particles or of sections.
     by : str
-        ``volume_liberation``, ``surface_liberation`` or ``surface_liberation_eroded``.
+        Column with the liberation: ``volume_liberation``, ``surface_liberation``, ...
     label : str
 
     Returns
     -------
-    LiberationCurve
-        Without steps if no row holds any target.
+    curve : LiberationCurve
+        Empty (NaN everywhere) where no particle holds target.
 
     Raises
     ------
     SlagsegError
-        If the table lacks the column.
-
-    Notes
-    -----
-    Kirstein et al., Eq. 8: ``L(tau) = |V_tau| / |V_0|``. Particles without a value
-    (eroded to nothing) are left out of both.
+        If the column is not in the table.
     """
-    if by not in frame.columns:
+    if by not in frame:
         raise SlagsegError(
-            f"The table has no column {by}. It has: {', '.join(map(str, frame.columns))}."
+            f"The table has no column '{by}'. It has: {', '.join(map(str, frame.columns))}."
         )
-    liberation = frame[by].to_numpy(np.float64)
-    amount = target_amount(frame)
-    # particles without target weigh nothing and make no step
-    counted = np.isfinite(liberation) & (amount > 0)
-    n_particles = int(np.isfinite(liberation).sum())
-    thresholds, which = np.unique(liberation[counted], return_inverse=True)
-    weights = np.bincount(which, weights=amount[counted], minlength=len(thresholds))
-    values = np.cumsum(weights[::-1])[::-1]
-    if len(values):
-        values = values / values[0]
-    return LiberationCurve(thresholds, values, label, by, n_particles)
+    liberation = frame[by].to_numpy(float)
+    target = target_amount(frame)
+    used = np.isfinite(liberation) & (target > 0)
+    if not used.any():
+        return LiberationCurve(np.array([]), np.array([]), label, 0)
+    thresholds, inverse = np.unique(liberation[used], return_inverse=True)
+    amounts = np.bincount(inverse, weights=target[used])
+    tails = np.cumsum(amounts[::-1])[::-1]
+    return LiberationCurve(thresholds, tails / tails[0], label, int(used.sum()))
 
 
 def curve_difference(a: LiberationCurve, b: LiberationCurve) -> dict[str, float]:
-    """How far two curves lie apart, exactly.
+    """Largest and mean absolute difference of two curves over tau in [0, 1], exactly.
 
-    Returns
-    -------
-    dict
-        ``max_abs``: largest distance over all thresholds; ``mean_abs``: area between
-        the curves over [0, 1]. NaN if one of them has no target.
+    Both are step functions, so the mean is a finite sum over the pieces between
+    all their thresholds.
     """
-    if not (len(a.thresholds) and len(b.thresholds)):
+    if not (len(a.values) and len(b.values)):
         return {"max_abs": float("nan"), "mean_abs": float("nan")}
-    ends = np.union1d(np.union1d(a.thresholds, b.thresholds), [0.0, 1.0])
-    # both are constant on (ends[i - 1], ends[i]]
-    apart = np.abs(a.at(ends) - b.at(ends))
-    return {
-        "max_abs": float(apart.max()),
-        "mean_abs": float(np.sum(apart[1:] * np.diff(ends))),
-    }
+    edges = np.unique(np.concatenate([[0.0, 1.0], a.thresholds, b.thresholds]))
+    edges = edges[(edges >= 0) & (edges <= 1)]
+    # on (edge, next edge] a curve has its value at the next edge
+    gap = np.abs(a.at(edges) - b.at(edges))
+    mean = float(np.sum(np.diff(edges) * gap[1:]))
+    return {"max_abs": float(gap.max()), "mean_abs": mean}
 
 
 __all__ = [
-    "ERODED",
-    "SURFACE",
-    "VOLUME",
+    "LiberationColumn",
     "LiberationCurve",
     "curve_difference",
     "liberation_curve",

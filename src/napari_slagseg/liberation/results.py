@@ -1,204 +1,129 @@
-"""All curves and size classes of a sample, ready to export and to draw."""
+"""All liberation results of a sample, ready for tables and figures."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from napari_slagseg.data import ParticleTable
-from napari_slagseg.liberation.curves import (
-    ERODED,
-    SURFACE,
-    VOLUME,
-    LiberationCurve,
-    curve_difference,
-    liberation_curve,
-)
-from napari_slagseg.liberation.sizes import size_by_liberation, size_distribution, size_edges
+from napari_slagseg.liberation.curves import LiberationCurve, liberation_curve
+from napari_slagseg.liberation.sizes import size_by_liberation
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-IN_3D = "particles in 3D"
-IN_SECTIONS = "2D sections of the prediction"
-IN_MAPS = "SEM-EDS maps"
+_ERODED = "surface_liberation_eroded"
 
 
 @dataclass(frozen=True)
 class LiberationResults:
-    """Liberation of a sample.
+    """Curves and size classes.
 
     Attributes
     ----------
-    curves : tuple of LiberationCurve
-        One for each source (`IN_3D`, `IN_SECTIONS`, `IN_MAPS`) and kind (volume,
-        surface, eroded surface where it was measured).
-    size_table : DataFrame
-        `size_by_liberation` of the particles in 3D; the column ``kind`` names which.
-    distribution : DataFrame
-        `size_distribution` of the particles in 3D.
+    curves : mapping of kind to curves
+        Kinds: ``volume_liberation``, ``surface_liberation``, and
+        ``surface_liberation_eroded`` where it was measured. Of the particles in 3D,
+        of virtual sections and of the maps, where there are such tables.
+    sizes : DataFrame
+        See `size_by_liberation`; of the particles in 3D.
     particles : DataFrame
-        The rows that stand behind the 3D numbers.
-    target : str
-        Name of the target phase.
-    n_used, n_left_out : int
-        Particles in 3D that were used, and that were left out as they touch the border.
+        Rows that took part.
     """
 
-    curves: tuple[LiberationCurve, ...]
-    size_table: pd.DataFrame
-    distribution: pd.DataFrame
+    curves: Mapping[str, tuple[LiberationCurve, ...]]
+    sizes: pd.DataFrame
     particles: pd.DataFrame
-    target: str
-    n_used: int
-    n_left_out: int
-    notes: Mapping[str, str] = field(default_factory=dict)
-
-    def curve(self, label: str, kind: str = VOLUME) -> LiberationCurve | None:
-        """The curve of one source and kind, if there is one."""
-        for curve in self.curves:
-            if curve.label == label and curve.kind == kind:
-                return curve
-        return None
-
-    def differences(self) -> pd.DataFrame:
-        """Distances between the curves of different sources, by kind.
-
-        Returns
-        -------
-        DataFrame
-            ``kind, first, second, max_abs, mean_abs``.
-        """
-        rows = []
-        for i, a in enumerate(self.curves):
-            for b in self.curves[i + 1 :]:
-                if a.kind == b.kind:
-                    rows.append(
-                        {"kind": a.kind, "first": a.label, "second": b.label}
-                        | curve_difference(a, b)
-                    )
-        return pd.DataFrame(rows, columns=["kind", "first", "second", "max_abs", "mean_abs"])
 
     def frames(self) -> dict[str, pd.DataFrame]:
-        """Tidy tables for export.
-
-        Returns
-        -------
-        dict of DataFrame
-            ``liberation_curves`` (``curve, kind, threshold, value``: the exact steps; the
-            value holds from above the threshold before, to the threshold itself),
-            ``size_by_liberation``, ``size_distribution``, ``curve_differences``.
-        """
-        steps = [
+        """Tables to store: ``liberation_curves`` (one row a step) and ``size_by_liberation``."""
+        rows = [
             pd.DataFrame(
                 {
+                    "by": kind,
                     "curve": curve.label,
-                    "kind": curve.kind,
                     "threshold": curve.thresholds,
                     "value": curve.values,
                 }
             )
-            for curve in self.curves
-            if len(curve.thresholds)
+            for kind, curves in self.curves.items()
+            for curve in curves
         ]
-        empty = pd.DataFrame({"curve": [], "kind": [], "threshold": [], "value": []})
         return {
-            "liberation_curves": pd.concat(steps, ignore_index=True) if steps else empty,
-            "size_by_liberation": self.size_table,
-            "size_distribution": self.distribution,
-            "curve_differences": self.differences(),
+            "liberation_curves": pd.concat(rows, ignore_index=True),
+            "size_by_liberation": self.sizes,
         }
+
+    def plots(self) -> dict[str, Callable[[Axes], None]]:
+        """Functions that draw each plot on given axes, by name."""
+        from napari_slagseg.liberation import figures
+
+        found: dict[str, Callable[[Axes], None]] = {}
+        for kind, curves in self.curves.items():
+            what = kind.replace("_", " ")
+            found[kind] = partial(_draw_curves, curves, what)
+        found["size_by_liberation"] = partial(figures.plot_size_by_liberation, self.sizes)
+        found["size_distribution"] = partial(figures.plot_size_distribution, self.particles)
+        found["volume_and_surface"] = partial(figures.plot_liberation_scatter, self.particles)
+        return found
 
     def figures(self) -> dict[str, Figure]:
-        """All figures by name, without pyplot's state."""
-        from napari_slagseg.liberation import figures as draw
+        """Figure of every plot, by name."""
+        from napari_slagseg.liberation.figures import draw_figure
 
-        return {
-            "liberation_curves": draw.figure_liberation(self),
-            "size_by_liberation": draw.figure_size_by_liberation(self),
-            "size_distribution": draw.figure_size_distribution(self),
-            "volume_and_surface_liberation": draw.figure_scatter(self),
-        }
+        return {name: draw_figure(draw) for name, draw in self.plots().items()}
 
 
-def _joined(tables: ParticleTable | Sequence[ParticleTable] | None) -> pd.DataFrame | None:
-    if tables is None:
-        return None
-    several = [tables] if isinstance(tables, ParticleTable) else list(tables)
-    if not several:
-        return None
-    return pd.concat([table.frame for table in several], ignore_index=True)
+def _draw_curves(curves: Sequence[LiberationCurve], what: str, axes: Axes) -> None:
+    from napari_slagseg.liberation.figures import plot_liberation
+
+    plot_liberation(curves, axes, what)
 
 
 def liberation_results(
-    table3d: ParticleTable,
-    sections: ParticleTable | Sequence[ParticleTable] | None = None,
-    maps: ParticleTable | Sequence[ParticleTable] | None = None,
+    particles: ParticleTable,
     *,
+    sections: ParticleTable | None = None,
+    maps: ParticleTable | None = None,
     include_border: bool = False,
     size_edges_um: Sequence[float] | None = None,
 ) -> LiberationResults:
-    """Curves and size classes of particles in 3D, their sections and the maps (K 3.3).
+    """Liberation curves and size classes of a sample.
 
     Parameters
     ----------
-    table3d : ParticleTable
-        From `describe_particles`.
-    sections, maps : ParticleTable or sequence of them, optional
-        From `describe_sections` and `describe_map`.
-    include_border : bool, default False
-        Whether particles that touch the border of the volume count in 3D. Sections
-        count in any case, as in K: a plane's rim cuts few of them.
-    size_edges_um : sequence of float, optional
+    particles : ParticleTable
+        3D.
+    sections, maps : ParticleTable or None
+        Virtual sections of the 3D result, and the mineral maps themselves.
+    include_border : bool
+        Count particles that touch the border, too; they are left out otherwise.
+    size_edges_um : sequence of float or None
         See `size_by_liberation`.
-
-    Returns
-    -------
-    LiberationResults
     """
-    touching = table3d.frame["touches_border"].to_numpy(dtype=bool)
-    frame = table3d.frame if include_border else table3d.frame[~touching]
-    frame = frame.reset_index(drop=True)
-    sources = {IN_3D: frame, IN_SECTIONS: _joined(sections), IN_MAPS: _joined(maps)}
-    curves = tuple(
-        liberation_curve(rows, kind, label=label)
-        for kind in (VOLUME, SURFACE, ERODED)
-        for label, rows in sources.items()
-        if rows is not None and kind in rows.columns
-    )
-    edges = (
-        size_edges(frame["equivalent_diameter_um"].to_numpy(np.float64))
-        if size_edges_um is None
-        else size_edges_um
-    )
-    sizes = [
-        size_by_liberation(frame, edges, kind).assign(kind=kind)
-        for kind in (VOLUME, SURFACE, ERODED)
-        if kind in frame.columns
-    ]
-    notes = {}
-    left_out = 0 if include_border else int(touching.sum())
-    if left_out:
-        notes["border"] = (
-            f"{left_out} of {len(table3d)} particles touch the border of the volume "
-            "and are left out of the 3D statistics."
+    named = [("3D particles", particles), ("2D sections of the 3D result", sections)]
+    named.append(("SEM-EDS maps", maps))
+    frames = {
+        label: table.frame if include_border else table.inside()
+        for label, table in named
+        if table is not None
+    }
+    curves = {}
+    for kind in ("volume_liberation", "surface_liberation", _ERODED):
+        of_kind = tuple(
+            liberation_curve(frame, kind, label=label)
+            for label, frame in frames.items()
+            if kind in frame
         )
-    if not any(len(curve.thresholds) for curve in curves if curve.label == IN_3D):
-        notes["target"] = "No particle that counts in 3D holds any of the target phase."
-    return LiberationResults(
-        curves=curves,
-        size_table=pd.concat(sizes, ignore_index=True),
-        distribution=size_distribution(frame, edges),
-        particles=frame,
-        target=table3d.table.target or "target",
-        n_used=len(frame),
-        n_left_out=left_out,
-        notes=notes,
-    )
+        if of_kind:
+            curves[kind] = of_kind
+    whole = frames["3D particles"]
+    return LiberationResults(curves, size_by_liberation(whole, size_edges_um), whole)
 
 
-__all__ = ["IN_3D", "IN_MAPS", "IN_SECTIONS", "LiberationResults", "liberation_results"]
+__all__ = ["LiberationResults", "liberation_results"]
