@@ -36,6 +36,7 @@ def as_options(values):
 
 def test_python_and_terminal_agree(slagseg, new_arguments, tiny_sample, tmp_path):
     by_terminal, by_python = tmp_path / "terminal" / "slag", tmp_path / "python" / "slag"
+    del new_arguments[4:6]  # the second map: one is enough here
     assert slagseg("new", by_terminal, *new_arguments).code == 0
     for name in ("register", "annotate", "train", "segment", "measure", "report"):
         key = "train-phase" if name == "train" else name
@@ -45,7 +46,7 @@ def test_python_and_terminal_agree(slagseg, new_arguments, tiny_sample, tmp_path
     project = Project.create(
         by_python,
         ct=tiny_sample / "ct.tif",
-        maps=[tiny_sample / "map_1.png", tiny_sample / "map_2_raster.tif"],
+        maps=[tiny_sample / "map_1.png"],
         legend=tiny_sample / "legend.csv",
         pixel_size_um=1,
         target="LiAlO2",
@@ -57,7 +58,12 @@ def test_python_and_terminal_agree(slagseg, new_arguments, tiny_sample, tmp_path
     for name in STEPS:
         ours, theirs = project.record(name), other.record(name)
         assert ours.config == theirs.config, name
-        assert ours.inputs == theirs.inputs, name
+        if name != "annotate":  # its inputs, the placements, note how long they took
+            assert ours.inputs == theirs.inputs, name
+    for name, ours in project.placed_maps().items():
+        theirs = other.placed_map(name)
+        assert ours.cutouts == theirs.cutouts
+        assert np.array_equal(ours.coordinates(), theirs.coordinates(), equal_nan=True)
     for kind in ("phase", "particle"):
         ours, theirs = project.model_folder(kind), other.model_folder(kind)
         name = "weights.safetensors"
