@@ -56,9 +56,7 @@ def main() -> None:
     known = [name for name in common if name in DENSITIES and counts[name]]
     mass = {name: counts[name] * DENSITIES[name] for name in known}
     whole, vendor_whole = sum(mass.values()), sum(vendor.get(name, 0.0) for name in known)
-    print(
-        "\nphase                 area %   mass % (ours)   mass % (vendor), among phases with a density"
-    )
+    print("\nphase                 area %   mass % (ours)   mass % (vendor)")
     area = sum(counts.values())
     for name in known[:12]:
         print(
