@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 libraries=(
   xvfb xauth libegl1 libgl1 libgl1-mesa-dri libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4
   libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0
-  libxcb-xinerama0 libdbus-1-3 libfontconfig1
+  libxcb-xinerama0 libdbus-1-3 libfontconfig1 libglib2.0-0
 )
 
 say() { printf '%s\n' "$*" >&2; }
