@@ -191,8 +191,8 @@ class _Training:
     def _start(self, initial: Path | None, resume: bool) -> None:
         state = self.folder / STATE
         self.network.to(self.device)
-        if self.device.type == "cuda":
-            self.network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+        # also on a CPU: a step takes 0.5 to 0.65 of the time there
+        self.network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         self.optimiser = torch.optim.Adam(self.network.parameters(), lr=self.settings.learning_rate)
         if resume and state.is_file():
             self._load_state(state)
@@ -334,7 +334,7 @@ class _Training:
     def _input(self, images: list[NDArray[np.uint8]]) -> Tensor:
         stacked = torch.from_numpy(np.stack(images)[:, None]).to(self.device)
         x = stacked.float() / 255.0
-        return x.to(memory_format=torch.channels_last_3d) if self.device.type == "cuda" else x
+        return x.to(memory_format=torch.channels_last_3d)
 
     def _precision(self) -> Any:
         if self.device.type == "cuda" and self.settings.mixed_precision:

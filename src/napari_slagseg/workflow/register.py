@@ -42,6 +42,8 @@ def run(
     has changed since, unless `config.again` is set; so a run that was stopped goes on.
     """
     # compiled kernels take a second to import, and `--help` needs none
+
+    # numba comes with it, and help should not wait for that
     from napari_slagseg.registration import place_map, prepare_ct
 
     names = config.maps or project.map_names()
