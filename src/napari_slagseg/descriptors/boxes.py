@@ -22,7 +22,10 @@ from napari_slagseg.data import (
 from napari_slagseg.descriptors.hull_boxes import extreme_corners, smallest_box
 from napari_slagseg.descriptors.rectangles import rectangle_around
 
-_POLISHED = 6
+# Polishing ends in local minima. On 343 rough ellipsoids of 24 voxels, volumes above those of
+# polishing 400 starts, mean (largest): 6 starts 0.8 % (10 %), 24: 0.6 % (8 %), 96: 0.2 % (5 %).
+# From 6 to 24 costs a quarter more time, to 96 three times as much.
+_POLISHED = 24
 _BATCH = 256
 
 
@@ -102,18 +105,23 @@ def _box_of_points(points: NDArray[np.float64]) -> OrientedBox:
     once = faces < others
     edges = np.column_stack([ends[once], faces[once], others[once]]).astype(np.int64)
 
-    directions = _distinct(np.vstack([np.eye(3), principal, outward, normals[real]]))
+    directions = _distinct(np.vstack([np.eye(3), principal, normals]))
     lengths, axes = smallest_box(corners, normals, 0.5 * twice, edges, directions, _POLISHED)
     return _ordered(lengths, axes)
 
 
 def _distinct(directions: NDArray[np.float64]) -> NDArray[np.float64]:
     """Directions without repeats; a direction and its opposite are one."""
-    sign = np.sign(directions)
-    first = np.where(sign[:, 0] != 0, sign[:, 0], np.where(sign[:, 1] != 0, sign[:, 1], sign[:, 2]))
-    canonical = directions * first[:, None]
-    _, index = np.unique(np.round(canonical, 9), axis=0, return_index=True)
-    return np.ascontiguousarray(directions[np.sort(index)])
+    first = np.where(np.abs(directions) > 1e-12, directions, 0.0)
+    lead = np.where(first[:, 0] != 0, first[:, 0], first[:, 1])
+    lead = np.where(lead != 0, lead, first[:, 2])
+    canonical = np.where(lead[:, None] < 0, -directions, directions)
+    # equal directions come to lie side by side; a repeat that does not is only tried twice
+    order = np.argsort(canonical @ np.array([1.0, 1.324717957244746, 1.7548776662466927]))
+    ranked = canonical[order]
+    new = np.ones(len(ranked), dtype=np.bool_)
+    new[1:] = np.abs(np.diff(ranked, axis=0)).max(axis=1) > 1e-10
+    return np.ascontiguousarray(ranked[new])
 
 
 def minimum_box(
@@ -124,7 +132,8 @@ def minimum_box(
     Every face of the convex hull is tried as a side of the box with the smallest
     rectangle across it, then the best of them are polished: each axis in turn is
     held while the other two turn to the smallest rectangle. So the volume is never
-    above that of the best box on a face of the hull.
+    above that of the best box on a face of the hull. The global minimum is not promised:
+    for rough round particles a still smaller box, by 0.6 % of volume in the mean, exists.
 
     Parameters
     ----------
