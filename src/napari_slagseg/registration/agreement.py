@@ -34,18 +34,6 @@ class Consensus:
     residuals: FloatArray
     inliers: NDArray[np.bool_]
 
-    def moved_to(
-        self,
-        surface: PolynomialSurface,
-        rows: FloatArray,
-        columns: FloatArray,
-        centres: FloatArray,
-        outlier: float,
-    ) -> Consensus:
-        """The same cutouts against a surface that was fitted on from this one."""
-        residuals = np.linalg.norm(centres - surface.at(rows, columns), axis=1)
-        return Consensus(surface, residuals, residuals <= outlier)
-
     def spline(
         self, rows: FloatArray, columns: FloatArray, centres: FloatArray
     ) -> RBFInterpolator | None:

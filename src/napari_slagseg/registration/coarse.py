@@ -20,10 +20,6 @@ from napari_slagseg.registration.pyramid import Block, FloatArray
 from napari_slagseg.registration.settings import RegistrationSettings
 
 
-PATCH_SPACING = 0.8
-"""Least distance of two patches in radii: closer ones say the same twice."""
-
-
 @dataclass(frozen=True)
 class SearchSpace:
     """What is known beforehand; all heights, angles and mirror states if nothing is.
@@ -113,7 +109,7 @@ def choose_patches(
     distance = np.full(len(grid), np.inf)
     while len(chosen) < min(maximum, len(grid)):
         distance = np.minimum(distance, np.hypot(*(points - points[chosen[-1]]).T))
-        if distance.max() < PATCH_SPACING * radius:
+        if distance.max() < 0.5 * radius:
             break
         chosen.append(int(np.argmax(distance * (0.5 + value / value.max()))))
     return [grid[i] for i in chosen]
@@ -139,8 +135,7 @@ class SliceCorrelator:
         self.shape = data.shape
         pad = self.reach
         wanted = (data.shape[1] + 2 * pad, data.shape[2] + 2 * pad)
-        # what a disc at the rim reaches beyond the padding wraps round into padding: zeros
-        self.size = tuple(fft.next_fast_len(n, real=True) for n in wanted)
+        self.size = tuple(fft.next_fast_len(n + self.disc.shape[0] - 1, real=True) for n in wanted)
         self.padded = wanted
         grown = np.pad(clipped, ((0, 0), (pad, pad), (pad, pad)))
         self.spectra = fft.rfft2(grown, s=self.size, workers=workers).astype(np.complex64)

@@ -31,7 +31,6 @@ from napari_slagseg.registration.pyramid import Block, FloatArray, PreparedCT, p
 from napari_slagseg.registration.rigid_cutouts import (
     Window,
     local_plane,
-    mean_position,
     points_within,
     refine,
     usable,
@@ -181,21 +180,11 @@ class _Placing:
     def _agree(self, surface: PolynomialSurface, found: list[_Found]) -> Consensus:
         rows = np.array([f.window.centre[0] for f in found])
         columns = np.array([f.window.centre[1] for f in found])
-        centres = _centres(surface, found)
+        centres = np.array([f.fit.surface.coefficients[0] for f in found])
         scores = np.array([f.fit.score for f in found])
         return find_consensus(
             surface, rows, columns, centres, scores, self.settings.outlier_voxels, self.seed
         )
-
-    def polish(self, agreed: Consensus, found: list[_Found]) -> tuple[SurfaceFit, Consensus]:
-        """Fit the whole map at once, from where the cutouts agree, down to single voxels."""
-        fit = self.fit(2, agreed.surface, 3)
-        fit = self.fit(1, fit.surface, 3)
-        rows = np.array([f.window.centre[0] for f in found])
-        columns = np.array([f.window.centre[1] for f in found])
-        centres = _centres(fit.surface, found)
-        outlier = self.settings.outlier_voxels
-        return fit, agreed.moved_to(fit.surface, rows, columns, centres, outlier)
 
     # -- results -----------------------------------------------------------
 
@@ -210,7 +199,7 @@ class _Placing:
         spline = agreed.spline(
             np.array([f.window.centre[0] for f in found]),
             np.array([f.window.centre[1] for f in found]),
-            _centres(agreed.surface, found),
+            np.array([f.fit.surface.coefficients[0] for f in found]),
         )
         if spline is not None:
             # beyond the cutouts' centres a spline runs away: hold it at their rim
@@ -243,17 +232,6 @@ class _Placing:
             "accepted" if good else "rejected",
             float(agreed.residuals[k]),
         )
-
-
-def _centres(surface: PolynomialSurface, found: list[_Found]) -> FloatArray:
-    """(n, 3) where a surface's points at the cutouts' middles go with the cutouts."""
-    moved = [
-        f.fit.surface.coefficients[0]
-        - mean_position(surface, f.window)
-        + surface.at(*map(np.array, f.window.centre))
-        for f in found
-    ]
-    return np.array(moved)
 
 
 def _triple(values: FloatArray) -> tuple[float, float, float]:
@@ -416,21 +394,13 @@ def place_map(
             break
         else:
             finer.append(job.fit(level, surface, 2))
-    finer.sort(key=lambda f: -f.score * min(1.0, f.coverage / 0.5))
+    finer.sort(key=lambda f: -f.score)
     best = finer[0]
-    # a place that is right gains on the others with every finer level
-    fine_ratio = _ratio(finer, level)
     for step in _levels_below(level)[1:]:
         stop_if_cancelled(cancel)
         best = job.fit(step, best.surface, 2)
     found, agreed = job.cutouts(best.surface, progress, cancel)
-    if agreed is not None:
-        progress(ProgressEvent("fitting the whole map", 0.95))
-        stop_if_cancelled(cancel)
-        _, agreed = job.polish(agreed, found)
-    return _result(
-        job, best, found, agreed, (ratio, fine_ratio), level, time.perf_counter() - began
-    )
+    return _result(job, best, found, agreed, ratio, level, time.perf_counter() - began)
 
 
 def _levels_below(level: int) -> list[int]:
@@ -460,12 +430,11 @@ def _result(
     best: SurfaceFit,
     found: list[_Found],
     agreed: Consensus | None,
-    ratios: tuple[float, float],
+    ratio: float,
     level: int,
     seconds: float,
 ) -> PlacedMap:
     s = job.settings
-    ratio = max(ratios)
     cutouts: tuple[Cutout, ...] = ()
     surface = None
     if agreed is not None and found:
@@ -515,7 +484,6 @@ def _result(
         reason=reason,
         details={
             "coarse_level": level,
-            "ratios": [None if not np.isfinite(r) else round(r, 4) for r in ratios],
             "ratio_to_second_place": finite_ratio,
             "accepted_share": round(accepted, 4),
             "angle_deg": round(best.surface.angle_deg, 3),

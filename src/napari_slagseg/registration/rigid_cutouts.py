@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_slagseg.registration.pyramid import Block, FloatArray, PreparedCT
+from napari_slagseg.registration.pyramid import Block, PreparedCT
 from napari_slagseg.registration.settings import RegistrationSettings
 from napari_slagseg.registration.surface import (
     MapPoints,
@@ -101,18 +101,6 @@ def local_plane(surface: PolynomialSurface, window: Window) -> PolynomialSurface
     return PolynomialSurface(coefficients, (row, column), half)
 
 
-def mean_position(surface: PolynomialSurface, window: Window) -> FloatArray:
-    """(3,) mean of a surface over a window.
-
-    A rigid plane that is fitted to a curved surface lies at its mean, not at its
-    middle; comparing means keeps the curvature out of the displacement.
-    """
-    rows = window.row + (np.arange(5) + 0.5) / 5 * window.height - 0.5
-    columns = window.column + (np.arange(5) + 0.5) / 5 * window.width - 0.5
-    positions = surface.at(*np.meshgrid(rows, columns, indexing="ij"))
-    return np.asarray(positions.mean(axis=(0, 1)), dtype=np.float64)
-
-
 def refine(
     prepared: PreparedCT, block: Block, points: MapPoints, start: PolynomialSurface
 ) -> SurfaceFit:
@@ -133,7 +121,6 @@ def refine(
 __all__ = [
     "Window",
     "local_plane",
-    "mean_position",
     "points_within",
     "refine",
     "usable",

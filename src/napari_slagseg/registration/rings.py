@@ -56,28 +56,18 @@ def _cylinder_radius(profile: NDArray[np.float64], inscribed: float) -> float:
     A cylinder shows as one steep fall towards the corners, to a level well under
     anything inside; a cropped cube shows none.
     """
-    smooth = ndimage.gaussian_filter1d(profile, 1.5)
-    # few voxels lie near the axis: their means scatter
-    first, last = int(0.2 * inscribed), max(int(0.6 * inscribed), int(0.2 * inscribed) + 3)
-    inner = smooth[first:last]
+    smooth = ndimage.gaussian_filter1d(profile, 2.0)
+    inner = smooth[: max(3, int(0.6 * inscribed))]
     corner = smooth[int(1.1 * inscribed) :]
-    if inner.size < 3 or corner.size < 3:
+    if corner.size < 3:
         return np.inf
     inside, outside = float(np.median(inner)), float(np.median(corner))
-    fall = inside - outside
     # cupping changes the inner profile too: only a fall well beyond that is an edge
-    if fall < max(2.0 * float(np.ptp(inner)), 1e-6):
+    if inside - outside < max(3.0 * float(np.ptp(inner)), 0.15 * abs(inside), 1e-6):
         return np.inf
-    middle = int(0.5 * inscribed)
-    below = np.flatnonzero(smooth[middle:] < 0.5 * (inside + outside))
-    if not below.size:
-        return np.inf
-    edge = middle + int(below[0])
-    reach = 6
-    step = float(smooth[max(edge - reach, 0)] - smooth[min(edge + reach, len(smooth) - 1)])
-    if step < 0.5 * fall or edge < 0.6 * inscribed:
-        return np.inf
-    return float(edge) - 2.0
+    below = np.flatnonzero(smooth < 0.5 * (inside + outside))
+    edge = float(below[below > 0.5 * inscribed][0]) if np.any(below > 0.5 * inscribed) else np.inf
+    return edge - 3.0 if edge > 0.6 * inscribed else np.inf
 
 
 def fit_rings(

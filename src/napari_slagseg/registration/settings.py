@@ -82,8 +82,8 @@ class RegistrationSettings:
     coarsest_level: int = 8
     minimum_coarse_extent: int = 44
     ring_smoothing_voxels: float = 48.0
-    ct_blur_voxels: float = 0.7
-    smoothing_pixels: float = 0.4
+    ct_blur_voxels: float = 0.9
+    smoothing_pixels: float = 0.7
     maximum_phases: int = 8
     patch_radius: float = 14.0
     maximum_patches: int = 14
@@ -92,10 +92,10 @@ class RegistrationSettings:
     maximum_tilt_deg: float = 10.0
     positions_per_angle: int = 4
     candidates: int = 16
-    finalists: int = 5
+    finalists: int = 3
     pixel_size_tolerance: float = 0.03
     curvature_voxels: float = 10.0
-    warp_voxels: float = 0.5
+    warp_voxels: float = 1.0
     cutout_voxels: int = 180
     stride_voxels: int = 60
     minimum_cutout_voxels: int = 36

@@ -26,12 +26,9 @@ _POWERS = tuple((total - j, j) for total in range(4) for j in range(total + 1))
 N_TERMS = {0: 1, 1: 3, 2: 6, 3: 10}
 """Number of basis functions up to each order."""
 
-CORRELATED_AREA = 100.0
-"""Residuals of neighbouring pixels are alike (a wrong particle is wrong all over): so many
-square voxels count as one observation when the data are weighed against the priors."""
-
-CUBIC_SHARE = 0.06
-"""Standard deviation of third-order terms as a share of that of second-order ones."""
+CORRELATED_PIXELS = 9.0
+"""Residuals of neighbouring pixels are alike (a wrong particle is wrong all over), so
+that many pixels count as one when the data are weighed against the priors."""
 
 
 def basis(u: FloatArray, v: FloatArray, order: int) -> FloatArray:
@@ -276,7 +273,6 @@ def fit_surface(
     axis = prepared.rings.centre
     sigma = np.array([settings.curvature_voxels, settings.warp_voxels, settings.warp_voxels])
     reach = 2.0 * float(block.pitch.max())
-    area = float(block.pitch[1] * block.pitch[2])
     surface, best = start, None
     still = 0
     for iteration in range(iterations + 1):
@@ -307,7 +303,7 @@ def fit_surface(
         slopes = samples[:, 1:].astype(np.float64)
         jacobian = (used[:, :, None] * slopes[:, None, :]).reshape(len(u), -1)
         design = np.concatenate([jacobian, -model], axis=1)
-        scale = 1.0 / (noise**2 * max(2.0, CORRELATED_AREA / area))
+        scale = 1.0 / (noise**2 * CORRELATED_PIXELS)
         gram = (design * (robust * scale)[:, None]).T @ design
         right = -(design.T @ (robust * scale * grey))
         size = 3 * n_terms
@@ -318,7 +314,7 @@ def fit_surface(
         for term in range(3, n_terms):
             order_of_term = sum(_POWERS[term])
             for k in range(3):
-                stiffness = (CUBIC_SHARE ** (2 - order_of_term) / sigma[k]) ** 2
+                stiffness = (2.0 ** (order_of_term - 2) / sigma[k]) ** 2
                 gram[3 * term + k, 3 * term + k] += stiffness
                 right[3 * term + k] -= stiffness * surface.coefficients[term, k]
         gram[np.diag_indices_from(gram)] *= 1.0 + 1e-3
