@@ -1,7 +1,8 @@
 """Mineral map -> CT."""
 
+from napari_slagseg.registration.hints import Landmarks
 from napari_slagseg.registration.landmarks import LandmarkPose, landmark_pose
-from napari_slagseg.registration.place import Landmarks, place_map
+from napari_slagseg.registration.place import place_map
 from napari_slagseg.registration.pyramid import PreparedCT, prepare_ct
 from napari_slagseg.registration.reslicing import placement_error, reslice
 from napari_slagseg.registration.settings import RegistrationSettings

@@ -10,7 +10,6 @@ from typing import Literal
 import numpy as np
 
 from napari_slagseg.data import (
-    BACKGROUND,
     CancelToken,
     Cutout,
     MineralMap,
@@ -18,15 +17,14 @@ from napari_slagseg.data import (
     PlacementSurface,
     Progress,
     ProgressEvent,
-    SlagsegError,
     Volume,
     no_progress,
     stop_if_cancelled,
 )
 from napari_slagseg.registration.agreement import Consensus, find_consensus
-from napari_slagseg.registration.coarse import Candidate, SearchSpace, coarse_search
+from napari_slagseg.registration.coarse import Candidate, coarse_search
 from napari_slagseg.registration.fractions import PhaseSlots, fraction_images, phase_slots
-from napari_slagseg.registration.landmarks import landmark_pose
+from napari_slagseg.registration.hints import Landmarks, check_map, search_space
 from napari_slagseg.registration.pyramid import Block, FloatArray, PreparedCT, prepare_ct
 from napari_slagseg.registration.rigid_cutouts import (
     Window,
@@ -46,27 +44,12 @@ from napari_slagseg.registration.surface import (
     flat_surface,
     map_points,
 )
-
-ANGLE_HINT_DEG = 15.0
-LANDMARK_HEIGHT_VOXELS = 60.0
-LANDMARK_RADIUS_COARSE = 8.0
-"""How far a hint is trusted: it narrows the search and does not replace it."""
-
-
-@dataclass(frozen=True)
-class Landmarks:
-    """Pairs of map pixels and CT voxels.
-
-    Attributes
-    ----------
-    pixels : (n, 2) float64
-        (row, column).
-    voxels : (n, 3) float64
-        (z, y, x).
-    """
-
-    pixels: FloatArray
-    voxels: FloatArray
+from napari_slagseg.registration.verdict import (
+    ratio_to_second,
+    reasons_to_refuse,
+    refusal,
+    warning_for,
+)
 
 
 @dataclass
@@ -238,70 +221,6 @@ def _triple(values: FloatArray) -> tuple[float, float, float]:
     return (float(values[0]), float(values[1]), float(values[2]))
 
 
-def _check(prepared: PreparedCT, mineral_map: MineralMap) -> None:
-    present = np.unique(mineral_map.phases)
-    known = present[present >= 0]
-    if len(known) < 2 or not np.any(known != BACKGROUND):
-        raise SlagsegError(
-            f"Map {mineral_map.name} holds a single phase, so nothing in it can be matched with "
-            "the CT. Check the legend and the file."
-        )
-    map_um = np.array(mineral_map.shape) * mineral_map.pixel_size_um
-    ct_um = np.array(prepared.volume.shape) * np.array(prepared.volume.voxel_size_um)
-    longest = np.sort(ct_um)[::-1][:2]
-    if np.any(np.sort(map_um)[::-1] > longest * (1 + prepared.settings.size_tolerance)):
-        swapped = map_um / mineral_map.pixel_size_um * prepared.unit_um
-        hint = (
-            " Were voxel size and pixel size exchanged?"
-            if mineral_map.pixel_size_um > prepared.unit_um
-            else ""
-        )
-        raise SlagsegError(
-            f"Map {mineral_map.name} is larger than the CT: it measures {map_um[0]:,.0f} x "
-            f"{map_um[1]:,.0f} um, the CT {ct_um[0]:,.0f} x {ct_um[1]:,.0f} x {ct_um[2]:,.0f} um "
-            f"(z, y, x). Check the pixel size ({mineral_map.pixel_size_um:g} um; with the CT's "
-            f"voxel size the map would measure {swapped[0]:,.0f} um) and crop the map.{hint}"
-        )
-
-
-def _space(
-    job: _Placing,
-    height_window: tuple[float, float] | None,
-    angle_deg: float | None,
-    mirror: Literal["auto", "yes", "no"],
-    landmarks: Landmarks | None,
-    level: int,
-) -> SearchSpace:
-    if mirror not in ("auto", "yes", "no"):
-        raise SlagsegError(f"mirror is '{mirror}'; it must be auto, yes or no.")
-    mirrors: tuple[bool, ...] = {"auto": (False, True), "yes": (True,), "no": (False,)}[mirror]
-    heights = None
-    voxel = job.ct.voxel
-    if height_window is not None:
-        low, high = sorted(height_window)
-        if high < 0 or low > job.ct.volume.shape[0] - 1:
-            raise SlagsegError(
-                f"The height window {low:g} to {high:g} lies outside the CT, whose slices are 0 to "
-                f"{job.ct.volume.shape[0] - 1}."
-            )
-        heights = ((low + 0.5) * voxel[0], (high + 0.5) * voxel[0])
-    angles = None
-    if angle_deg is not None:
-        angles = (angle_deg - ANGLE_HINT_DEG, angle_deg + ANGLE_HINT_DEG)
-    centre = None
-    if landmarks is not None:
-        pose = landmark_pose(
-            np.asarray(landmarks.pixels, float),
-            (np.asarray(landmarks.voxels, float) + 0.5) * voxel,
-            job.centre,
-        )
-        mirrors = (pose.mirrored,)
-        angles = (pose.angle_deg - ANGLE_HINT_DEG, pose.angle_deg + ANGLE_HINT_DEG)
-        heights = (pose.centre[0] - LANDMARK_HEIGHT_VOXELS, pose.centre[0] + LANDMARK_HEIGHT_VOXELS)
-        centre = (pose.centre[1], pose.centre[2], LANDMARK_RADIUS_COARSE * level)
-    return SearchSpace(heights, angles, mirrors, centre)
-
-
 def place_map(
     ct: Volume | PreparedCT,
     mineral_map: MineralMap,
@@ -353,11 +272,11 @@ def place_map(
     """
     began = time.perf_counter()
     prepared = ct if isinstance(ct, PreparedCT) else prepare_ct(ct, settings, progress, cancel)
-    _check(prepared, mineral_map)
+    check_map(prepared, mineral_map)
     job = _Placing(prepared, mineral_map, seed)
     s = prepared.settings
     level = job.coarse_level()
-    space = _space(job, height_window, angle_deg, mirror, landmarks, level)
+    space = search_space(prepared, job.centre, height_window, angle_deg, mirror, landmarks, level)
     images = fraction_images(mineral_map, job.slots, prepared.unit_um, level, s.ct_blur_voxels)
     middle = tuple((c + 0.5) / images.block - 0.5 for c in job.centre)
 
@@ -382,7 +301,7 @@ def place_map(
         stop_if_cancelled(cancel)
         fits.append(job.fit(level, job.start(candidate), 1))
     fits.sort(key=lambda f: -f.score * min(1.0, f.coverage / 0.5))
-    ratio = _ratio(fits, level)
+    ratio = ratio_to_second(fits, level)
     finer = []
     for fit in fits[: s.finalists]:
         stop_if_cancelled(cancel)
@@ -412,19 +331,6 @@ def _levels_below(level: int) -> list[int]:
     return levels or [1]
 
 
-def _ratio(fits: list[SurfaceFit], level: int) -> float:
-    """Score of the best fit over that of the best distinct one."""
-    if len(fits) < 2 or fits[0].score <= 0:
-        return float("inf") if fits else 0.0
-    first = fits[0].surface
-    for other in fits[1:]:
-        apart = np.abs(other.surface.coefficients[0] - first.coefficients[0]).max()
-        turn = abs((other.surface.angle_deg - first.angle_deg + 180) % 360 - 180)
-        if apart > 3 * level or turn > 10 or other.surface.mirrored != first.mirrored:
-            return float(fits[0].score / max(other.score, 1e-6))
-    return float("inf")
-
-
 def _result(
     job: _Placing,
     best: SurfaceFit,
@@ -443,32 +349,9 @@ def _result(
         cutouts = tuple(job.cutout(f, agreed, k, median) for k, f in enumerate(found))
         surface = job.lattice(agreed, found)
     accepted = sum(c.accepted for c in cutouts) / max(len(cutouts), 1)
-    reasons = []
-    if best.score < s.accept_score:
-        reasons.append(
-            f"its correlation with the CT is {best.score:.2f} at the best place "
-            f"(at least {s.accept_score} is needed)"
-        )
-    if ratio < s.accept_ratio and best.score < s.sure_score:
-        reasons.append(
-            f"a second place fits almost as well (ratio {ratio:.2f}, at least {s.accept_ratio} "
-            "is needed)"
-        )
-    if accepted < s.accept_cutouts:
-        reasons.append(f"only {accepted:.0%} of its cutouts agree on a surface")
+    reasons = reasons_to_refuse(best.score, ratio, accepted, s)
     placed = not reasons and surface is not None
-    reason = ""
-    if not placed:
-        reason = (
-            "no place in the CT fits this map well: "
-            + "; ".join(reasons or ["no cutout is usable"])
-            + ". Is it of this sample? A height window, landmarks or the mirror state help."
-        )
-    elif min(job.extent) < s.small_map_voxels and best.score < s.sure_score:
-        reason = (
-            f"the map is small ({min(job.extent):.0f} voxels across), and wrong places can look "
-            "right for small maps: look at it before you go on."
-        )
+    reason = warning_for(best.score, min(job.extent), s) if placed else refusal(reasons)
     finite_ratio = None if not np.isfinite(ratio) else round(ratio, 4)
     return PlacedMap(
         map_name=job.map.name,

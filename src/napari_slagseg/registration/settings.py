@@ -71,6 +71,8 @@ class RegistrationSettings:
         From this correlation on, neither a near second nor a small map is a doubt.
     accept_cutouts : float
         Least share of accepted cutouts of an accepted map.
+    lone_score : float
+        Least correlation where the search had no second place to compare with.
     small_map_voxels : int
         Below this extent wrong places can look right: accepted only with a warning.
     size_tolerance : float
@@ -112,6 +114,7 @@ class RegistrationSettings:
     accept_score: float = 0.55
     accept_cutouts: float = 0.3
     sure_score: float = 0.8
+    lone_score: float = 0.7
     small_map_voxels: int = 160
     size_tolerance: float = 0.25
     lattice_voxels: float = 16.0
