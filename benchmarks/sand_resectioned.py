@@ -73,7 +73,7 @@ def classical_map(grey: NDArray[np.float32], solid: float, heavy: float) -> NDAr
     """Phases of a cut by thresholds; lines of background between grains by a watershed."""
     smooth = gaussian_filter(grey, 1.0)
     mask = smooth > solid
-    grains = distance_watershed(mask[None], h=2.0, sigma=2.0, minimum_voxels=30)[0]
+    grains = distance_watershed(mask[None], h=2.0, minimum_voxels=30)[0]
     phases = np.where(grains > 0, 1, 0).astype(np.int16)
     phases[(smooth > heavy) & (grains > 0)] = 2
     phases[find_boundaries(grains, mode="thick") & mask] = 0

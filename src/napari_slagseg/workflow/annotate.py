@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from napari_slagseg import io
@@ -17,6 +19,9 @@ from napari_slagseg.project import Project
 from napari_slagseg.workflow.configs import AnnotateConfig
 from napari_slagseg.workflow.register import require_placed
 from napari_slagseg.workflow.step import Step, StepResult, last_config
+
+UNBALANCED = 3.0
+"""From this ratio of the total weights on, a user is told."""
 
 MAPS_FOR_A_HELD_OUT_MAP = 3
 """From this many placed maps on, `hold_out="auto"` keeps a whole one from training (K 3.1)."""
@@ -67,18 +72,35 @@ def run(
         if count == 0
     )
     held = len(validation) if validation is not None else 0
+    weights = weight_balance(truth)
+    warnings += balance_warnings(weights, config)
     return StepResult(
         summary={
             "known_voxels": len(truth),
             "voxels_by_class": counts,
             "particles": len(np.unique(truth.particles[truth.particles > 0])),
-            "weights": weight_balance(truth),
+            "weights": weights,
             "training_voxels": len(training),
             "held_out_voxels": held,
             "corrections": len(corrections),
         },
         message=f"{len(truth):,} voxels are known, {held:,} of them held out for validation.",
         warnings=warnings,
+    )
+
+
+def balance_warnings(weights: Mapping[str, float], config: AnnotateConfig) -> tuple[str, ...]:
+    """What to do where particle and background voxels weigh very differently (K Eq. 2)."""
+    of_particles, of_background = weights["foreground"], weights["background"]
+    if of_particles <= 0 or of_background <= 0:
+        return ()
+    ratio = of_background / of_particles
+    if 1 / UNBALANCED < ratio < UNBALANCED:
+        return ()
+    wanted = config.lambda_foreground * ratio
+    return (
+        f"For the particle network background weighs {ratio:.2g} times as much as particles; the "
+        f"paper's constants made both about equal. Here --lambda-foreground {wanted:.2g} would.",
     )
 
 
@@ -125,4 +147,4 @@ STEP = Step(
     exists=lambda project: project.ground_truth_path.exists(),
 )
 
-__all__ = ["STEP", "run", "split"]
+__all__ = ["STEP", "balance_warnings", "run", "split"]
