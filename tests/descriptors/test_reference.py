@@ -20,6 +20,7 @@ from napari_slagseg.descriptors import (
     surface_area,
 )
 from napari_slagseg.descriptors.surface_weights import DIRECTIONS
+from napari_slagseg.ground_truth import label_map_particles
 
 PHASES = phase_table_of(
     ["background", "target", "rest", "minor"], ["#000000", "#d55e00", "#56b4e9", "#009e73"]
@@ -353,19 +354,56 @@ def test_fifty_sections_lie_evenly():
         describe_sections(labels, labels, 1.0, PHASES, axis=3)
 
 
-def test_a_map_finds_its_particles_or_takes_given_ones():
-    phases = np.zeros((8, 9), np.int16)
-    phases[1:3, 1:3] = 1
-    phases[3:5, 3:5] = 2  # joined across a corner
-    phases[6:8, 6:8] = 3
-    phases[0, 8] = -1
+def test_a_map_has_the_particles_of_the_ground_truth_or_takes_given_ones():
+    phases = np.zeros((12, 14), np.int16)
+    phases[1:5, 1:5] = 1
+    phases[5:9, 5:9] = 2  # touches the first at a corner: K's ground truth keeps them apart
+    phases[8:12, 10:14] = 3
+    phases[0, 13] = 1  # speckle
+    phases[0, 0] = -1
     mineral_map = MineralMap(phases, 0.5, PHASES)
     found = describe_map(mineral_map, PHASES, section=4).frame
-    assert found["n_pixels"].tolist() == [8, 4]
-    assert found["touches_border"].tolist() == [False, True]
+    assert found["n_pixels"].tolist() == [16, 16, 16]
+    assert found["touches_border"].tolist() == [False, False, True]
     assert set(found["section"]) == {4}
+    labels = label_map_particles(mineral_map)
+    pd.testing.assert_frame_equal(found, describe_map(mineral_map, PHASES, labels, section=4).frame)
     given = np.where(phases == 1, 1, np.where(phases == 2, 2, -1))
-    assert describe_map(mineral_map, PHASES, given).frame["n_pixels"].tolist() == [4, 4]
+    assert describe_map(mineral_map, PHASES, given).frame["n_pixels"].tolist() == [17, 16]
+
+
+def test_a_section_is_cut_off_by_its_own_edges_only():
+    """A particle in the volume's first slice is cut off; its section there is whole."""
+    labels = np.zeros((6, 9, 9), np.uint32)
+    labels[0:3, 3:6, 3:6] = 1
+    labels[2:4, 0:2, 3:6] = 2
+    phases = (labels > 0).astype(np.uint8)
+    whole = describe_particles(labels, phases, 1.0, PHASES).frame
+    assert whole["touches_border"].tolist() == [True, True]
+    cut = describe_sections(labels, phases, 1.0, PHASES, indices=[0, 2]).frame
+    assert cut[["section", "label"]].to_numpy().tolist() == [[0, 1], [2, 1], [2, 2]]
+    assert cut["touches_border"].tolist() == [False, False, True]
+    across = describe_sections(labels, phases, 1.0, PHASES, axis=1, indices=[0, 4]).frame
+    assert across[["section", "label"]].to_numpy().tolist() == [[0, 2], [4, 1]]
+    assert across["touches_border"].tolist() == [False, True]
+    as_map = MineralMap(phases[2].astype(np.int16), 1.0, PHASES)
+    found = describe_map(as_map, PHASES, labels[2]).frame
+    assert found["touches_border"].tolist() == [False, True]
+
+
+def test_a_map_is_eroded_as_its_sections_are():
+    labels, phases = random_sample()
+    as_map = describe_map(
+        MineralMap(phases[8].astype(np.int16), 1.0, PHASES), PHASES, labels[8], erosion_voxels=2
+    ).frame
+    section = describe_sections(labels, phases, 1.0, PHASES, indices=[8], erosion_voxels=2).frame
+    expected = [
+        plain_surface_share(labels[8] == n, (labels[8] == n) & (phases[8] == 1), 2)
+        for n in section["label"]
+    ]
+    assert np.isfinite(expected).any()
+    for frame in (as_map, section):
+        assert frame["surface_liberation_eroded"].to_numpy() == pytest.approx(expected, nan_ok=True)
 
 
 def test_every_column_is_defined():

@@ -70,6 +70,19 @@ def test_size_classes_by_hand():
         size_by_liberation(FRAME, [0, 40, 20])
 
 
+def test_no_particle_falls_outside_the_given_edges():
+    classes = size_by_liberation(FRAME, [30, 40.2])
+    assert classes["lower_um"].tolist() == [0, 30, 40.2]
+    assert classes["upper_um"].tolist() == [30, 40.2, 100]
+    assert classes["n_particles"].tolist() == [1, 1, 2]
+    assert classes["target_share"].sum() == pytest.approx(1)
+    assert size_by_liberation(FRAME, [20, 99.5])["upper_um"].tolist() == [20, 99.5, 100]
+    assert size_by_liberation(FRAME, [19, 100])["lower_um"].tolist() == [19]
+    for edges in ([-1, 40], [0, float("nan")], [50], []):
+        with pytest.raises(SlagsegError, match="rise"):
+            size_by_liberation(FRAME, edges)
+
+
 def test_size_classes_weigh_by_target():
     frame = FRAME.assign(equivalent_diameter_um=30.0)
     row = size_by_liberation(frame, [0, 100]).iloc[0]

@@ -100,7 +100,13 @@ _SECTION = {
         "Value of the particle in the labels. All its pieces in one slice are one section.",
         f"{_K} 2.4",
     ),
-    "touches_border": ("", "True where a pixel lies in the first or last row or column.", ""),
+    "touches_border": (
+        "",
+        "True where a pixel lies in the first or last row or column of the plane: the section "
+        "may be cut off. The volume's borders along the section axis cut no section off. "
+        "Statistics leave it out by default.",
+        "",
+    ),
     "n_pixels": ("pixel", "Pixels of the section, |P'|, whatever their phase.", f"{_K} 2.4"),
     "area_um2": ("um^2", "Pixels times the area of a pixel.", f"{_K} 2.4.1"),
     "equivalent_diameter_um": (

@@ -25,6 +25,7 @@ from napari_slagseg.data import (
 from napari_slagseg.descriptors.definitions import ERODED_COLUMN, definitions, fraction_columns
 from napari_slagseg.descriptors.formulas import disc_diameter, disc_perimeter, ratio
 from napari_slagseg.descriptors.particles import checked_erosion, checked_shapes
+from napari_slagseg.ground_truth import label_map_particles
 
 DEFAULT_SECTIONS = 50
 """How many planes K cut through the volume (3.3)."""
@@ -125,7 +126,9 @@ def describe_sections(
     """Measure the sections of particles with planes of the volume.
 
     A section is ``P' = P n E`` (K 2.4): all pixels of one label in one plane, in
-    one row of the table, even if they fall apart.
+    one row of the table, even if they fall apart. It touches the border where the
+    plane's own edges cut it off; a plane on the volume's first or last slice cuts
+    nothing off, as every section is the cut with its plane and no more.
 
     Parameters
     ----------
@@ -217,8 +220,9 @@ def describe_map(
     table : PhaseTable
         With the target phase set; its ids are those of the map.
     particles : (row, column) integer, optional
-        Labels; 0 and below is no particle. By default the 8-connected components of
-        the pixels that are neither background nor unknown (K 2.3.1).
+        Labels; 0 and below is no particle. By default those of the ground truth,
+        `napari_slagseg.ground_truth.label_map_particles` (K 2.3.1), so that a map is
+        measured on the particles that the networks were trained on.
     section : int, default 0
         Number of the map, for the column ``section``.
     erosion_voxels, neighborhood
@@ -234,11 +238,7 @@ def describe_map(
         As `describe_particles`.
     """
     if particles is None:
-        import cc3d
-
-        particles = cc3d.connected_components(
-            (mineral_map.phases > 0).astype(np.uint8), connectivity=8
-        )
+        particles = label_map_particles(mineral_map)
     labels, phases = checked_shapes(particles, mineral_map.phases, 2)
     layers = checked_erosion(erosion_voxels)
     edge = float(mineral_map.pixel_size_um)

@@ -32,7 +32,9 @@ def size_by_liberation(
 ) -> pd.DataFrame:
     """Target-weighted mean liberation of each size class (K Eq. 9).
 
-    A class holds the particles with equivalent diameter in (lower, upper].
+    A class holds the particles with equivalent diameter in (lower, upper]. No particle is
+    left out: where some lie beyond the given edges, a class below from 0 and one above up to
+    the largest (rounded up to a whole micrometre) are added.
 
     Parameters
     ----------
@@ -50,13 +52,21 @@ def size_by_liberation(
     Raises
     ------
     SlagsegError
-        If the edges do not rise.
+        If the edges do not rise from 0 or above.
     """
     diameter = frame["equivalent_diameter_um"].to_numpy(float)
     largest = float(np.nanmax(diameter)) if len(diameter) else 20.0
     edges = np.asarray(edges_um if edges_um is not None else size_edges(largest), dtype=float)
-    if len(edges) < 2 or np.any(np.diff(edges) <= 0):
-        raise SlagsegError(f"The edges of the size classes must rise: {list(edges)}.")
+    rising = len(edges) >= 2 and np.all(np.diff(edges) > 0) and np.all(np.isfinite(edges))
+    if not rising or edges[0] < 0:
+        raise SlagsegError(
+            "The edges of the size classes must be at least two numbers that rise from 0 or "
+            f"above; these are {', '.join(f'{e:g}' for e in edges)}."
+        )
+    if len(diameter) and float(np.nanmin(diameter)) <= edges[0]:
+        edges = np.concatenate([[0.0], edges])
+    if len(diameter) and largest > edges[-1]:
+        edges = np.append(edges, np.ceil(largest))
     target = target_amount(frame)
     index = np.searchsorted(edges, diameter, side="left") - 1
     rows = []

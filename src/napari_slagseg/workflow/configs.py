@@ -80,15 +80,18 @@ class AnnotateConfig(StepConfig):
     hold_out: Literal["auto", "map", "cutouts", "none"] = Field(
         default="auto",
         description="what is kept from training to check the networks: "
-        "a whole map, some cutouts, or nothing; auto takes a map where three are placed",
+        "a whole map, one side of every map (cutouts), or nothing; auto takes a map where "
+        "three are placed",
     )
     held_out_map: str | None = Field(
         default=None, description="which map to hold out; none given: the last placed one"
     )
     held_out_share: Fraction = Field(
-        default=0.2, description="share of the cutouts to hold out, where cutouts are held out"
+        default=0.2,
+        description="share of each map that is held out, on one side of a line, where no whole "
+        "map is",
     )
-    seed: int = Field(default=0, ge=0, description="seed of the choice of held-out cutouts")
+    seed: int = Field(default=0, ge=0, description="seed of the directions of those lines")
 
 
 class TrainConfig(StepConfig):
@@ -153,7 +156,11 @@ class MeasureConfig(StepConfig):
 
     target: str | None = Field(default=None, description="target phase; none given: the project's")
     erosion_voxels: int = Field(
-        default=1, ge=0, le=10, description="erosion for the second surface liberation (K 3.3)"
+        default=1,
+        ge=0,
+        le=10,
+        description="voxels taken off every particle's rim for the second surface liberation; "
+        "off the maps' particles as many pixels as are as deep (K 3.3)",
     )
     sections: int = Field(default=50, ge=0, description="number of virtual sections (K 3.3)")
     section_axis: Literal[0, 1, 2] = Field(

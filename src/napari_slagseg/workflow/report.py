@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -104,6 +105,44 @@ def _number(value: Any) -> str:
     return "n/a" if value is None or value != value else f"{value:.3f}"
 
 
+_WORDS = {
+    "particles": "particles",
+    "markers": "markers",
+    "without_marker": "particles without a marker",
+    "removed_small": "removed as too small",
+    "touching_border": "particles that touch the border",
+    "target": "target phase",
+    "target_share_of_particles": "target share of all particles",
+}
+"""What the numbers of a step's summary are called on the page."""
+
+
+def _words(name: str, value: Any) -> str:
+    if value is None:
+        return "n/a"
+    if isinstance(value, float):
+        share = "share" in name
+        return f"{value:.2%}" if share else f"{value:.3f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _summary_tables(summary: Mapping[str, Any]) -> list[str]:
+    """Summary of a step as tables: its single numbers, then its numbers by phase."""
+    lines = ["| | |", "| --- | --- |"]
+    lines += [
+        f"| {_WORDS.get(name, name.replace('_', ' '))} | {_words(name, value)} |"
+        for name, value in summary.items()
+        if not isinstance(value, (Mapping, list))
+    ]
+    for name, values in summary.items():
+        if isinstance(values, Mapping):
+            title = {"volume_shares": "share of the volume"}.get(name, name.replace("_", " "))
+            lines += ["", f"| phase | {title} |", "| --- | --- |"]
+            lines += [f"| {phase} | {_words(name, value)} |" for phase, value in values.items()]
+    lines += ["", *(f"*{w}*" for w in summary.get("warnings", []))]
+    return lines if lines[-1] else lines[:-1]
+
+
 def _page(project: Project, scores: dict[str, Any], figures: list[str]) -> str:
     """Report as a page of Markdown."""
     entry = project.description.ct
@@ -124,13 +163,10 @@ def _page(project: Project, scores: dict[str, Any], figures: list[str]) -> str:
             f"| {name} | {'yes' if placed.placed else 'no'} | {placed.score:.3f} | "
             f"{accepted} of {len(placed.cutouts)} | {placed.reason} |"
         )
-    lines += ["", "## Steps", ""]
-    for step in ("segment", "measure"):
+    for step, title in (("segment", "Segmentation"), ("measure", "Particles")):
         record = project.record(step)
         if record is not None:
-            pairs = {k: v for k, v in record.summary.items() if k != "warnings"}
-            lines.append(f"- **{step}**: " + ", ".join(f"{k} {v}" for k, v in pairs.items()))
-            lines += [f"  - *{w}*" for w in record.summary.get("warnings", [])]
+            lines += ["", f"## {title}", "", *_summary_tables(record.summary)]
     if scores:
         lines += [
             "",
