@@ -125,7 +125,7 @@ def test_spreadsheet_that_writes_capitals(tmp_path: Path, table: PhaseTable) -> 
 @given(st.lists(st.floats(allow_infinity=False), min_size=1))
 def test_floats_keep_every_digit(tmp_path: Path, values: list[float]) -> None:
     write_frame(tmp_path / "t.csv", pd.DataFrame({"i": range(len(values)), "a": values}))
-    again = pd.read_csv(tmp_path / "t.csv", float_precision="round_trip")["a"].astype(float)
+    again = pd.read_csv(tmp_path / "t.csv", engine="python")["a"].astype(float)
     np.testing.assert_array_equal(again, values)
 
 

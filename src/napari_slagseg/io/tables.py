@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FORMAT = 1
+# pandas reads every digit from 3.1 on, and warns of the option that asked for it before
+_EVERY_DIGIT: dict[str, Any] = (
+    {"float_precision": "round_trip"}
+    if tuple(int(n) for n in pd.__version__.split(".")[:2]) < (3, 1)
+    else {}
+)
 _FORMULA_STARTS = ("=", "+", "-", "@")
 
 
@@ -101,7 +107,7 @@ def read_particle_table(csv_path: str | Path) -> ParticleTable:
     sidecar = read_json(csv_path.with_suffix(".json"), "the definitions of the particle table")
     try:
         check_version(sidecar, FORMAT, csv_path.with_suffix(".json"))
-        frame = pd.read_csv(csv_path, float_precision="round_trip")
+        frame = pd.read_csv(csv_path, **_EVERY_DIGIT)
         missing = [name for name in sidecar["columns"] if name not in frame.columns]
         if missing:
             raise SlagsegError(

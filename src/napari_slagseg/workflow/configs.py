@@ -175,7 +175,9 @@ class ReportConfig(StepConfig):
         default=False, description="count particles that touch the border of the volume, too"
     )
     size_edges_um: tuple[float, ...] = Field(
-        default=(), description="edges of the size classes in um; none given: chosen"
+        default=(),
+        description="edges of the size classes in um, classes for particles beyond them are "
+        "added; none given: chosen",
     )
 
 

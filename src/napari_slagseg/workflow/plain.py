@@ -25,6 +25,7 @@ from napari_slagseg.data import (
     no_progress,
 )
 from napari_slagseg.workflow.configs import RegisterConfig, SegmentConfig
+from napari_slagseg.workflow.register import check_fit
 from napari_slagseg.workflow.segment import segment_volume, table_from_json, table_to_json
 from napari_slagseg.workflow.step import installed_versions
 
@@ -74,6 +75,7 @@ def place_files(
     chosen = config or RegisterConfig()
     volume = io.read_volume(ct, voxel_size_um, raw=raw)
     mineral_map = io.read_mineral_map(map_file, io.read_legend(legend), pixel_size_um)
+    check_fit(volume.shape, volume.voxel_size_um, mineral_map)
     window = (
         None
         if chosen.height_low is None or chosen.height_high is None

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
 
-from napari_slagseg.data import CancelToken, PlacedMap, Progress, ProgressEvent, SlagsegError
+import numpy as np
+
+from napari_slagseg.data import (
+    CancelToken,
+    MineralMap,
+    PlacedMap,
+    Progress,
+    ProgressEvent,
+    SlagsegError,
+    VoxelSize,
+)
 from napari_slagseg.project import Project
 from napari_slagseg.workflow.configs import RegisterConfig
 from napari_slagseg.workflow.step import Step, StepResult, digest
+
+if TYPE_CHECKING:
+    from napari_slagseg.registration import PreparedCT, RegistrationSettings
 
 
 def _inputs(project: Project) -> dict[str, str]:
@@ -33,6 +47,40 @@ def _summary(placed: PlacedMap) -> dict[str, object]:
     }
 
 
+@dataclass(frozen=True)
+class _Sizes:
+    """What of a prepared CT is known before it is prepared, and even before it is read."""
+
+    shape: tuple[int, int, int]
+    voxel_size_um: VoxelSize
+    settings: RegistrationSettings
+
+    @property
+    def volume(self) -> _Sizes:
+        return self
+
+    @property
+    def unit_um(self) -> float:
+        return float(np.sqrt(self.voxel_size_um[1] * self.voxel_size_um[2]))
+
+
+def check_fit(
+    ct_shape: tuple[int, int, int], voxel_size_um: VoxelSize, mineral_map: MineralMap
+) -> None:
+    """Refuse a map that cannot be placed, before seconds go into preparing the CT.
+
+    Raises
+    ------
+    SlagsegError
+        As `registration.hints.check_map`.
+    """
+    from napari_slagseg.registration import RegistrationSettings
+    from napari_slagseg.registration.hints import check_map
+
+    sizes = _Sizes(ct_shape, voxel_size_um, RegistrationSettings())
+    check_map(cast("PreparedCT", sizes), mineral_map)
+
+
 def run(
     project: Project, config: RegisterConfig, progress: Progress, cancel: CancelToken | None
 ) -> StepResult:
@@ -41,14 +89,13 @@ def run(
     Maps that the same settings have placed already are kept, with what the user
     has changed since, unless `config.again` is set; so a run that was stopped goes on.
     """
-    # compiled kernels take a second to import, and `--help` needs none
-
     # numba comes with it, and help should not wait for that
     from napari_slagseg.registration import place_map, prepare_ct
 
     names = config.maps or project.map_names()
-    for name in names:
-        project.mineral_map(name)  # a clear error before the work starts
+    ct = project.description.ct
+    for name in names:  # a clear error before the work starts
+        check_fit(ct.shape, ct.voxel_size_um, project.mineral_map(name))
     keys = {name: _run_key(project, config, name) for name in names}
     kept = {
         name: placed
@@ -124,4 +171,4 @@ STEP = Step(
     exists=lambda project: bool(project.placed_maps()),
 )
 
-__all__ = ["STEP", "require_placed", "run"]
+__all__ = ["STEP", "check_fit", "require_placed", "run"]
