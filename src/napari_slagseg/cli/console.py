@@ -35,6 +35,7 @@ class Console:
         self.debug = debug
         self._bar: Any = None
         self._stage = ""
+        self._told: set[str] = set()
         self._last = 0.0
         self._announced = ""
 
@@ -56,7 +57,9 @@ class Console:
             )
         elif sys.stderr.isatty():
             self._move_bar(event)
-        elif new_stage:
+        elif event.stage not in self._told:
+            # stages that take turns, as with every tile, are told once
+            self._told.add(event.stage)
             click.echo(f"  {event.stage}", err=True)
 
     def _move_bar(self, event: ProgressEvent) -> None:
@@ -100,6 +103,7 @@ class Console:
     def heading(self, text: str) -> None:
         """Announce a part of a longer job."""
         self.end_progress()
+        self._told.clear()
         if self.as_json:
             self._event("heading", text=text)
         elif not self.quiet:

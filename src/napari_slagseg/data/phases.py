@@ -168,8 +168,19 @@ class PhaseTable:
         )
 
     def with_target(self, name: str | None) -> PhaseTable:
-        """Same table with another target phase."""
-        return PhaseTable(self.phases, None if name is None else self.by_name(name).name)
+        """Same table with another target phase, or a clear error."""
+        if name is None:
+            return PhaseTable(self.phases)
+        try:
+            found = self.by_name(name)
+        except SlagsegError:
+            found = None
+        if found is None or found.id == BACKGROUND:
+            why = "is not in the phase table" if found is None else "is the background"
+            raise SlagsegError(
+                f"The target phase '{name}' {why}. Choose one of: {', '.join(self.names[1:])}."
+            )
+        return PhaseTable(self.phases, found.name)
 
     def grouped(self) -> tuple[PhaseTable, dict[int, int]]:
         """Put the phases into their groups (K 2.3.1).

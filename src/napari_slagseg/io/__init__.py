@@ -1,6 +1,6 @@
 """Files to nouns and back; every guard against bad files lives here."""
 
-from napari_slagseg.io.atomic import atomic_file, atomic_folder, write_error
+from napari_slagseg.io.atomic import atomic_file, atomic_folder, remove_leftovers, write_error
 from napari_slagseg.io.colours import COLOUR_TOLERANCE, match_colours
 from napari_slagseg.io.fingerprints import fingerprint
 from napari_slagseg.io.legends import read_legend, write_legend
@@ -42,6 +42,7 @@ __all__ = [
     "read_volume",
     "read_zarr_array",
     "read_zarr_attributes",
+    "remove_leftovers",
     "stored_voxel_size",
     "to_json",
     "write_error",

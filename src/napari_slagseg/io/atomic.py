@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from napari_slagseg.data import SlagsegError
+
+_LEFTOVER = re.compile(r"\..*-slagseg-[0-9a-f]{8}(\..*)?")
 
 
 def write_error(path: Path, error: OSError) -> SlagsegError:
@@ -54,7 +57,7 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     # the suffix stays last: writers choose the format by it
-    temporary = path.with_name(f".{path.stem}-{uuid.uuid4().hex[:8]}{path.suffix}")
+    temporary = path.with_name(f".{path.stem}-slagseg-{uuid.uuid4().hex[:8]}{path.suffix}")
     try:
         _make_folder(path.parent)
         yield temporary
@@ -82,7 +85,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         If the disk is full or the place cannot be written to.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}")
+    temporary = path.with_name(f".{path.name}-slagseg-{uuid.uuid4().hex[:8]}")
     older = _older(path)
     try:
         _make_folder(path.parent)
@@ -103,6 +106,17 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         raise write_error(path, error) from error
     finally:
         _remove(temporary)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what writers that were killed have left in a folder (not in those below it).
+
+    Only for the one process that may write there.
+    """
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if _LEFTOVER.fullmatch(path.name):
+                _remove(path)
 
 
 def recover_folder(path: Path) -> None:
@@ -147,4 +161,4 @@ def _remove(path: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-__all__ = ["atomic_file", "atomic_folder", "recover_folder", "write_error"]
+__all__ = ["atomic_file", "atomic_folder", "recover_folder", "remove_leftovers", "write_error"]

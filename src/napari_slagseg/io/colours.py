@@ -118,9 +118,9 @@ def _refuse_shared(table: PhaseTable, colours: NDArray[Any]) -> None:
         other = first.setdefault(phase.colour.lower(), phase.name)
         if other != phase.name and int(phase.colour[1:], 16) in present:
             raise SlagsegError(
-                f"Phases '{other}' and '{phase.name}' share the colour {phase.colour}, which "
-                "occurs in the map: it cannot be told which is meant. Give them different colours "
-                "and export the map again, or use the raster of phase ids."
+                f"the phases '{other}' and '{phase.name}' share the colour {phase.colour}, which "
+                "occurs in the map, so it cannot be told which is meant. Give them different "
+                "colours and export the map again, or use the raster of phase ids."
             )
 
 

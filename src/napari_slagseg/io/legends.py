@@ -56,7 +56,12 @@ def read_legend(path: str | Path, target: str | None = None) -> PhaseTable:
         table = _read_json(path)
     else:
         table = _table(_csv_rows(path), path)
-    return table if target is None else table.with_target(target)
+    if target is None:
+        return table
+    try:
+        return table.with_target(target)
+    except SlagsegError as error:
+        raise SlagsegError(f"{path}: {error}") from error
 
 
 def _table(rows: Sequence[Row], path: Path) -> PhaseTable:

@@ -76,7 +76,11 @@ def read_mineral_map(
         raise SlagsegError(f"{path} is empty: its shape is {image.shape}.")
     in_colour = stored.colour or (image.ndim == 3 and image.shape[-1] in (3, 4))
     if in_colour and image.ndim == 3 and image.shape[-1] in (3, 4):
-        phases, missed = match_colours(_eight_bit(image, path), table, tolerance)
+        colours = _eight_bit(image, path)
+        try:
+            phases, missed = match_colours(colours, table, tolerance)
+        except SlagsegError as error:
+            raise SlagsegError(f"{path} with this legend: {error}") from error
         noun = "colours"
     elif image.ndim == 2 and not in_colour:
         phases, missed = match_values(check_labels(image, str(path)), table)

@@ -103,7 +103,7 @@ def read_json(path: str | Path, what: str = "the file") -> Any:
     except json.JSONDecodeError as error:
         raise SlagsegError(
             f"{path} ({what}) is not valid JSON: {error.msg} in line {error.lineno}, "
-            f"column {error.colno}."
+            f"column {error.colno}. It is damaged, cut short or not JSON at all."
         ) from error
     except RecursionError as error:
         raise SlagsegError(f"{path} ({what}) is not valid JSON: it is nested too deep.") from error

@@ -80,10 +80,25 @@ def load(path: Path, layout: RawLayout | None, what: str) -> StoredArray:
         raise raw.layout_needed(path)
     if kind == "pickle":
         raise npy.pickle_refused(path)
-    raise SlagsegError(
-        f"{path} has an unknown format '{path.suffix}'. Known are TIFF, a folder of slices, NPY, "
-        "Zarr, raw, and with the extra 'formats' MHD, NRRD and NIfTI."
+    raise SlagsegError(_unknown_format(path, what))
+
+
+def _unknown_format(path: Path, what: str) -> str:
+    suffix = path.suffix.lower()
+    if suffix == ".zarr":
+        return f"{path} is a file; a Zarr store is a folder. Was it unpacked or copied whole?"
+    if suffix in (".png", ".bmp", ".jpg", ".jpeg") and "map" not in what:
+        return (
+            f"{path} is a single image; {what} needs three axes (z, y, x). If it is one slice of "
+            "a stack, give the folder of the slices; if it is a mineral map, give it as a map."
+        )
+    known = (
+        "PNG, TIFF, BMP, JPEG, NPY and arrays of a Zarr store"
+        if "map" in what
+        else "TIFF, a folder of slices, NPY, Zarr, raw, and with the extra 'formats' MHD, NRRD and "
+        "NIfTI"
     )
+    return f"{path} has an unknown format '{path.suffix}'. Known for {what} are {known}."
 
 
 def stored_voxel_size(path: str | Path) -> VoxelSize | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,7 +51,14 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], notes: Mapping[str, 
     # loading gives the tensors back bit for bit; the file appears whole or not at all
     plain = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
     with atomic_file(path) as temporary:
-        save_file(plain, str(temporary), metadata={"slagseg": json.dumps(notes)})
+        try:
+            save_file(plain, str(temporary), metadata={"slagseg": json.dumps(notes)})
+        except SafetensorError as error:
+            code = re.search(r"os error (\d+)", str(error))
+            if code is None:
+                raise
+            # a full disk, mostly: said as every other failed write is
+            raise OSError(int(code[1]), os.strerror(int(code[1]))) from error
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

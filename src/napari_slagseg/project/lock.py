@@ -10,7 +10,10 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from napari_slagseg.data import SlagsegError
+from napari_slagseg.io import remove_leftovers, write_error
 from napari_slagseg.project.journal import now
+
+_WRITTEN_TO = ("maps", "placed", "corrections", "tables", "figures", "steps")
 
 
 class ProjectLockedError(SlagsegError):
@@ -77,10 +80,18 @@ class ProjectLock:
                 f"Project {self._folder} cannot be locked for writing: {error.strerror or error}. "
                 "Check that the folder may be written to."
             ) from error
-        self._holder_path.write_text(
-            json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": now()}),
-            encoding="utf-8",
-        )
+        try:
+            self._holder_path.write_text(
+                json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": now()}),
+                encoding="utf-8",
+            )
+        except OSError as error:
+            self.release()
+            raise write_error(self._holder_path, error) from error
+        for folder in (self._folder, *(self._folder / name for name in _WRITTEN_TO)):
+            remove_leftovers(folder)
+        for run in (self._folder / "models").glob("*/run_*"):
+            remove_leftovers(run)
 
     def release(self) -> None:
         """Give the lock back."""

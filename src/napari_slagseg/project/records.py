@@ -46,9 +46,10 @@ def read_record(path: Path) -> StepRecord | None:
         return None
     try:
         return StepRecord.model_validate(read_json(path, "a step's record"))
-    except ValidationError as error:
+    except (SlagsegError, ValidationError) as error:
+        why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
         raise SlagsegError(
-            f"{path} is damaged ({error.errors()[0]['msg']}). "
+            f"{path} is damaged ({why.rstrip('.')}). "
             "Delete it: the step then counts as not done and can be run again."
         ) from error
 

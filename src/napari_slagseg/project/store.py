@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -193,20 +194,15 @@ class Project:
             ),
             target=table.by_name(target).name,
         )
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SlagsegError(
-                f"The project folder {folder} cannot be made: {error.strerror or error}."
-            ) from error
-        io.write_legend(table, folder / "phases.json")
-        for m in loaded:
-            io.write_zarr_arrays(folder / "maps" / f"{m.name}.zarr", {"phases": m.phases})
-        # last, so that a folder with a project.json is a whole project
-        io.write_json(folder / "project.json", description.model_dump(mode="json"))
-        project = cls(folder)
-        project.journal.append("created", ct=str(ct_path), maps=[m.name for m in loaded])
-        return project
+        with _new_folder(folder):
+            io.write_legend(table, folder / "phases.json")
+            for m in loaded:
+                io.write_zarr_arrays(folder / "maps" / f"{m.name}.zarr", {"phases": m.phases})
+            journal = Journal(folder / "journal.jsonl")
+            journal.append("created", ct=str(ct_path), maps=[m.name for m in loaded])
+            # last, so that a folder with a project.json is a whole project
+            io.write_json(folder / "project.json", description.model_dump(mode="json"))
+        return cls(folder)
 
     @contextmanager
     def writing(self) -> Iterator[Project]:
@@ -286,7 +282,11 @@ class Project:
         """Read one mineral map."""
         for entry in self.description.maps:
             if entry.name == name:
-                phases = io.read_zarr_array(self.folder / "maps" / f"{name}.zarr", "phases")
+                with _way_out(
+                    "Put a copy of it back, or make the project again in another folder from "
+                    f"{entry.source}."
+                ):
+                    phases = io.read_zarr_array(self.folder / "maps" / f"{name}.zarr", "phases")
                 return MineralMap(
                     phases=phases.astype(np.int16, copy=False),
                     pixel_size_um=entry.pixel_size_um,
@@ -332,7 +332,8 @@ class Project:
     def placed_map(self, name: str) -> PlacedMap | None:
         """Placement of a map; None before it was registered."""
         path = self.placed_path(name)
-        return io.read_placed_map(path) if path.is_file() else None
+        with _way_out("Delete it and run 'register' again."):
+            return io.read_placed_map(path) if path.is_file() else None
 
     def placed_maps(self) -> dict[str, PlacedMap]:
         """Placements that exist, refused ones included."""
@@ -359,7 +360,19 @@ class Project:
             raise SlagsegError(
                 f"Project {self.folder} has no ground truth yet. Run 'annotate' first."
             )
-        return io.read_ground_truth(self.ground_truth_path)
+        with _way_out("Run 'annotate' again."):
+            return io.read_ground_truth(self.ground_truth_path)
+
+    def segmentation(
+        self, name: Literal["phases", "particles", "particle_probability"]
+    ) -> NDArray[Any]:
+        """Read an array of the segmentation, or say that there is none yet."""
+        if not self.segmentation_path.exists():
+            raise SlagsegError(
+                f"Project {self.folder} has no segmentation yet. Run 'segment' first."
+            )
+        with _way_out("Run 'segment' again."):
+            return io.read_zarr_array(self.segmentation_path, name)
 
     def corrections(self) -> list[Correction]:
         """Painted errors, oldest first."""
@@ -395,7 +408,9 @@ class Project:
     def model_runs(self, kind: NetworkKind) -> list[Path]:
         """Training runs of a network, oldest first."""
         folders = (self.folder / "models" / kind).glob("run_*")
-        return sorted((f for f in folders if f.is_dir()), key=lambda f: int(f.name[4:]))
+        # a user may have put one of them aside as "run_1 old"
+        runs = (f for f in folders if f.is_dir() and f.name[4:].isdecimal())
+        return sorted(runs, key=lambda f: int(f.name[4:]))
 
     def model_folder(self, kind: NetworkKind) -> Path | None:
         """Latest run of a network that has weights."""
@@ -432,6 +447,36 @@ class Project:
             "steps": {k: r.model_dump(mode="json") for k, r in steps.items() if r is not None},
             "corrections": len(list((self.folder / "corrections").glob("*.zarr"))),
         }
+
+
+@contextmanager
+def _way_out(words: str) -> Iterator[None]:
+    """Add what to do about a damaged part of a project to the error that names it."""
+    try:
+        yield
+    except SlagsegError as error:
+        raise SlagsegError(f"{error} {words}") from error
+
+
+@contextmanager
+def _new_folder(folder: Path) -> Iterator[None]:
+    """Make a folder to fill; what was put in is removed again if that fails."""
+    was_there = folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SlagsegError(
+            f"The project folder {folder} cannot be made: {error.strerror or error}."
+        ) from error
+    try:
+        yield
+    except BaseException as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        if was_there:
+            folder.mkdir(exist_ok=True)
+        if isinstance(error, OSError):
+            raise io.write_error(folder, error) from error
+        raise
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -8,7 +8,6 @@ import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_slagseg import io
 from napari_slagseg.data import SlagsegError
 from napari_slagseg.project import Correction, Project
 from napari_slagseg.widgets import layers
@@ -109,7 +108,7 @@ class CorrectPage(QWidget):
                 raise SlagsegError("Nothing is painted yet: press 'Paint errors' first.")
             painted = np.asarray(self.viewer.layers[layers.ERRORS_LAYER].data)
             voxels = np.flatnonzero(painted).astype(np.int64)
-            probability = io.read_zarr_array(project.segmentation_path, "particle_probability")
+            probability = project.segmentation("particle_probability")
             config = last_config(project, STEPS["segment"])
             threshold = config.threshold if isinstance(config, SegmentConfig) else 0.5
             predicted = probability.reshape(-1)[voxels] > threshold * 255

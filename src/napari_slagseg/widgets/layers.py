@@ -9,7 +9,6 @@ import pandas as pd
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
-from napari_slagseg import io
 from napari_slagseg.data import BACKGROUND, UNKNOWN, PhaseTable, PlacedMap, VoxelSize
 from napari_slagseg.project import Project
 from napari_slagseg.workflow.segment import segmented_phase_table
@@ -193,7 +192,7 @@ def show_segmentation(viewer: napari.Viewer, project: Project) -> None:
     for name in (PHASES_LAYER, PARTICLES_LAYER):
         _replace(viewer, name)
     viewer.add_labels(
-        io.read_zarr_array(project.segmentation_path, "phases"),
+        project.segmentation("phases"),
         name=PHASES_LAYER,
         colormap=phase_colormap(table),
         opacity=0.6,
@@ -201,7 +200,7 @@ def show_segmentation(viewer: napari.Viewer, project: Project) -> None:
         **placement(size),
     )
     viewer.add_labels(
-        io.read_zarr_array(project.segmentation_path, "particles"),
+        project.segmentation("particles"),
         name=PARTICLES_LAYER,
         opacity=0.5,
         visible=False,

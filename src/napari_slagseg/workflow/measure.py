@@ -82,8 +82,8 @@ def run(
     classes = segmented_phase_table(project).with_target(
         config.target or project.description.target
     )
-    phases = io.read_zarr_array(project.segmentation_path, "phases")
-    particles = io.read_zarr_array(project.segmentation_path, "particles")
+    phases = project.segmentation("phases")
+    particles = project.segmentation("particles")
     table = describe_particles(
         particles,
         phases,

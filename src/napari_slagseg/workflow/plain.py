@@ -192,8 +192,8 @@ def predict_files(
     }
 
 
-def _table_of_ids(phases: NDArray[Any], target: str) -> PhaseTable:
-    """Table whose phases are named by their ids."""
+def _table_of_ids(phases: NDArray[Any], target: str, path: str | Path) -> PhaseTable:
+    """Table whose phases are named by their ids; `path` is where they come from."""
     ids = sorted({int(i) for i in np.unique(phases)} - {-1, BACKGROUND})
     if not target.isdecimal():
         raise SlagsegError(
@@ -202,7 +202,7 @@ def _table_of_ids(phases: NDArray[Any], target: str) -> PhaseTable:
         )
     if int(target) not in ids:
         raise SlagsegError(
-            f"Target phase {target} does not occur in the phases; they have the ids "
+            f"Target phase {target} does not occur in {path}; it has the ids "
             f"{', '.join(map(str, [BACKGROUND, *ids]))}. The background cannot be the target."
         )
     coloured = [Phase(i, str(i), _COLOURS[n % len(_COLOURS)]) for n, i in enumerate(ids)]
@@ -288,8 +288,13 @@ def describe_files(
     spacing = checked_voxel_size(size if isinstance(size, (int, float)) else tuple(size))
     labels = io.read_labels(particles, what="particle labels")
     ids = io.read_labels(phases, what="phases")
+    if labels.shape != ids.shape:
+        raise SlagsegError(
+            f"{particles} has the shape {labels.shape} and {phases} {ids.shape}; they must be of "
+            "the same shape. Are they from the same segmentation?"
+        )
     table = (
-        _table_of_ids(ids, target)
+        _table_of_ids(ids, target, phases)
         if legend is None
         else _table_of_legend(legend, target, Path(phases))
     )

@@ -61,8 +61,8 @@ def held_out_scores(project: Project) -> dict[str, Any]:
     """
     if not (project.ground_truth_path.exists() and project.segmentation_path.exists()):
         return {}
-    phases = io.read_zarr_array(project.segmentation_path, "phases").reshape(-1)
-    particles = io.read_zarr_array(project.segmentation_path, "particles").reshape(-1)
+    phases = project.segmentation("phases").reshape(-1)
+    particles = project.segmentation("particles").reshape(-1)
     training, validation = split(project.ground_truth(), project)
     found: dict[str, Any] = {}
     for name, truth in (("training", training), ("held_out", validation)):
@@ -149,7 +149,8 @@ def _page(project: Project, scores: dict[str, Any], figures: list[str]) -> str:
     lines = [
         f"# {project.description.name}",
         "",
-        f"CT: `{entry.path}`, {entry.shape} voxels of {entry.voxel_size_um} um (z, y, x). "
+        f"CT: `{entry.path}`, {' x '.join(map(str, entry.shape))} voxels of "
+        f"{' x '.join(f'{edge:g}' for edge in entry.voxel_size_um)} um (z, y, x). "
         f"Target phase: **{project.description.target}**.",
         "",
         "## Maps",

@@ -168,10 +168,8 @@ def run(
 
 def segmented_phase_table(project: Project) -> PhaseTable:
     """Classes of the stored segmentation, with the target set."""
-    import zarr
-
-    group = zarr.open_group(project.segmentation_path, mode="r")
-    return table_from_json(group.attrs.get("phase_table"))
+    attributes = io.read_zarr_attributes(project.segmentation_path)
+    return table_from_json(attributes.get("phase_table"))
 
 
 STEP = Step(
