@@ -47,9 +47,11 @@ def read_record(path: Path) -> StepRecord | None:
     try:
         return StepRecord.model_validate(read_json(path, "a step's record"))
     except (SlagsegError, ValidationError) as error:
-        why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        why = "it cannot be read as JSON"
+        if isinstance(error, ValidationError):
+            why = error.errors()[0]["msg"]
         raise SlagsegError(
-            f"{path} is damaged ({why.rstrip('.')}). "
+            f"{path} is damaged ({why}). "
             "Delete it: the step then counts as not done and can be run again."
         ) from error
 

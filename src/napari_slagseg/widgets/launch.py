@@ -6,6 +6,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QMainWindow
+
 from napari_slagseg.widgets.measure_dock import MeasureDock
 from napari_slagseg.widgets.workflow_dock import WorkflowDock
 
@@ -26,9 +29,13 @@ def add_workflow_dock(viewer: napari.Viewer) -> WorkflowDock:
     if isinstance(found, WorkflowDock):
         return found
     dock = WorkflowDock(viewer)
-    viewer.window.add_dock_widget(
+    frame = viewer.window.add_dock_widget(
         dock, name=WORKFLOW_TITLE, area="right", add_vertical_stretch=False
     )
+    main = frame.window()
+    if isinstance(main, QMainWindow):
+        # the pages need the height; a dock at the bottom has the width of what is left
+        main.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
     return dock
 
 

@@ -36,6 +36,15 @@ if TYPE_CHECKING:
 
 SHOWN_ON_HOVER = ("equivalent_diameter_um", "sphericity", "volume_liberation", "surface_liberation")
 
+_SHORT_TITLES = {
+    "volume_liberation": "volume",
+    "surface_liberation": "surface",
+    "surface_liberation_eroded": "surface, eroded",
+    "size_by_liberation": "by size",
+    "size_distribution": "sizes",
+    "volume_and_surface": "scatter",
+}
+
 
 class MeasureDock(QWidget):
     """Particle table and plots, linked with the viewer.
@@ -65,13 +74,13 @@ class MeasureDock(QWidget):
         self.about = QLabel("Measure a project to see its particles here.")
         self.about.setWordWrap(True)
         self.tabs = QTabWidget()
-        self.tabs.setMinimumWidth(330)
+        self.tabs.setMinimumWidth(400)
         self.plots: dict[str, PlotCanvas] = {}
         splitter = QSplitter(Qt.Orientation.Horizontal)
         splitter.addWidget(self.view)
         splitter.addWidget(self.tabs)
-        splitter.setStretchFactor(0, 3)
-        splitter.setStretchFactor(1, 2)
+        splitter.setStretchFactor(0, 1)
+        splitter.setStretchFactor(1, 1)
         save_table, save_plot = QPushButton("Save table…"), QPushButton("Save plot…")
         save_table.setToolTip("a copy of the CSV and of its definitions")
         save_plot.setToolTip("the shown plot as PNG, SVG or PDF")
@@ -101,13 +110,13 @@ class MeasureDock(QWidget):
             self.table = io.read_particle_table(project.tables / "particles.csv")
             config = last_config(project, STEPS["report"])
             results = results_of(project, config if isinstance(config, ReportConfig) else None)
+            stale = STEPS["measure"].state(project) != "done"
         except SlagsegError as error:
             show_error(str(error))
             return
         frame = self.table.frame
         self.model.set_table(frame, dict(self.table.definitions))
         self.view.resizeColumnsToContents()
-        stale = STEPS["measure"].state(project) != "done"
         self.about.setText(
             f"<b>{len(frame):,} particles</b>, {int(frame['touches_border'].sum()):,} touch the "
             f"border. Target: {self.table.table.target}."
@@ -120,7 +129,9 @@ class MeasureDock(QWidget):
         for name, draw in results.plots().items():
             if name not in self.plots:
                 self.plots[name] = PlotCanvas()
-                self.tabs.addTab(self.plots[name], name.replace("_", " "))
+                words = name.replace("_", " ")
+                tab = self.tabs.addTab(self.plots[name], _SHORT_TITLES.get(name, words))
+                self.tabs.setTabToolTip(tab, words)
             draw(self.plots[name].fresh_axes())
             self.plots[name].finish()
 

@@ -8,6 +8,7 @@ from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 from matplotlib.figure import Figure
 from napari.settings import get_settings
 from napari.utils.theme import get_theme
+from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QSizePolicy
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ class PlotCanvas(FigureCanvasQTAgg):
         self.setMinimumHeight(height)
         self.setMinimumWidth(240)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+
+    def sizeHint(self) -> QSize:
+        """Least size: a canvas takes what is left and never makes its page scroll for more."""
+        return self.minimumSize()
 
     def fresh_axes(self) -> Axes:
         """Empty axes in the theme's colours."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QDialog,
@@ -141,6 +142,7 @@ class NewProjectDialog(QDialog):
         self.message = QLabel()
         self.message.setWordWrap(True)
         self.message.setStyleSheet("color: #d55e00")
+        self.message.setTextFormat(Qt.TextFormat.PlainText)
         box = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
         )
@@ -191,24 +193,29 @@ class NewProjectDialog(QDialog):
                 ct=_given(self.ct.text(), "CT volume"),
                 maps=[self.maps.item(i).text() for i in range(self.maps.count())],
                 legend=_given(self.legend.text(), "legend"),
-                pixel_size_um=_numbers(_given(self.pixel_size.text(), "pixel size"), "pixel size")[
-                    0
-                ],
+                pixel_size_um=_one_number(self.pixel_size.text(), "pixel size"),
                 target=_given(self.target.currentText(), "target phase"),
-                voxel_size_um=_numbers(self.voxel_size.text(), "voxel size") or None,
+                voxel_size_um=self._voxel_size(),
                 raw=self._raw(),
             )
-        except SlagsegError as error:
+        except (SlagsegError, OSError) as error:
             self.message.setText(str(error))
             return
         self.accept()
 
+    def _voxel_size(self) -> float | list[float] | None:
+        numbers = _numbers(self.voxel_size.text(), "voxel size")
+        if len(numbers) == 1:
+            return numbers[0]
+        return numbers or None
+
     def _raw(self) -> io.RawLayout | None:
         if not self.raw_row.isEnabled():
             return None
-        shape = [int(n) for n in _numbers(self.raw_shape.text(), "raw shape")]
-        if len(shape) != 3:
-            raise SlagsegError("A raw file needs its shape: three numbers, z, y, x.")
+        numbers = _numbers(self.raw_shape.text(), "raw shape")
+        if len(numbers) != 3 or not all(n >= 1 and n.is_integer() for n in numbers):
+            raise SlagsegError("A raw file needs its shape: three whole numbers, z, y, x.")
+        shape = [int(n) for n in numbers]
         return io.RawLayout((shape[0], shape[1], shape[2]), self.raw_type.currentText())
 
 
@@ -216,6 +223,13 @@ def _given(text: str, what: str) -> str:
     if not text:
         raise SlagsegError(f"Give the {what}.")
     return text
+
+
+def _one_number(text: str, what: str) -> float:
+    numbers = _numbers(_given(text, what), what)
+    if len(numbers) != 1:
+        raise SlagsegError(f"The {what} '{text}' must be one number.")
+    return numbers[0]
 
 
 def _numbers(text: str, what: str) -> list[float]:
@@ -269,9 +283,9 @@ class ProjectPage(QWidget):
         z, y, x = d.ct.shape
         size = ", ".join(f"{s:g}" for s in d.ct.voxel_size_um)
         lines = [
-            f"<b>{d.name}</b> ({project.folder})",
-            f"CT {Path(d.ct.path).name}: {z} x {y} x {x} voxels of {size} um (z, y, x)",
-            f"{len(d.maps)} maps, target phase <b>{d.target}</b>",
+            f"<b>{escape(d.name)}</b> ({escape(str(project.folder))})",
+            f"CT {escape(Path(d.ct.path).name)}: {z} x {y} x {x} voxels of {size} um (z, y, x)",
+            f"{len(d.maps)} map{'s' * (len(d.maps) != 1)}, target phase <b>{d.target}</b>",
         ]
         lines += [
             f"{m.name}: {m.shape[0]} x {m.shape[1]} pixels of {m.pixel_size_um:g} um, "
@@ -279,7 +293,8 @@ class ProjectPage(QWidget):
             for m in d.maps
         ]
         if read_only_reason:
-            lines.append(f"<span style='color:#d55e00'>Read only. {read_only_reason}</span>")
+            reason = escape(read_only_reason)
+            lines.append(f"<span style='color:#d55e00'>Read only. {reason}</span>")
         self.about.setText("<br>".join(lines))
 
 

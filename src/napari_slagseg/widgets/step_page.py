@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
@@ -82,12 +83,13 @@ class StepPage(QWidget):
         for name in self.step_names():
             record = project.record(name)
             if record is not None:
+                numbers = _sentence(record.summary)
                 lines.append(
-                    f"<b>{STEPS[name].title}</b>, {record.seconds:.0f} s: "
-                    f"{_sentence(record.summary)}"
+                    f"<b>{STEPS[name].title}</b>, {record.seconds:.0f} s"
+                    + (f": {escape(numbers)}" if numbers else "")
                 )
                 lines += [
-                    f"<span style='color:#d55e00'>{w}</span>"
+                    f"<span style='color:#d55e00'>{escape(w)}</span>"
                     for w in record.summary.get("warnings", [])
                 ]
         self.outcome.setText("<br>".join(lines))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import escape
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_error, show_info, show_warning
@@ -31,7 +34,7 @@ from napari_slagseg.widgets.runner import StepRunner
 from napari_slagseg.widgets.session import session_of
 from napari_slagseg.widgets.step_page import RunList, StepPage
 from napari_slagseg.widgets.train_page import TrainPage
-from napari_slagseg.workflow import STEPS, states
+from napari_slagseg.workflow import STEPS, StepState, states
 
 if TYPE_CHECKING:
     import napari
@@ -201,20 +204,28 @@ class WorkflowDock(QWidget):
         self.project_page.show_project(project, self.session.read_only_reason)
         if self.session.read_only_reason:
             show_warning(self.session.read_only_reason)
-        try:
+        self.stage.setText("Ready.")
+        with self._said():
             layers.show_project(self.viewer, self.session)
-        except SlagsegError as error:
-            self.say_error(str(error))
         self.refresh()
         self._set_busy(False)
-        self.stage.setText("Ready.")
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        """Show an error that the user can act on, and go on with the rest."""
+        try:
+            yield
+        except SlagsegError as error:
+            self.say_error(str(error))
 
     def refresh(self) -> None:
-        """Show the state of every step."""
+        """Show the state of every step; a damaged part is told of and the others are shown."""
         project = self.session.project
         if project is None:
             return
-        found = states(project)
+        found: dict[str, StepState] = dict.fromkeys(STEPS, "missing")
+        with self._said():
+            found = states(project)
         order = ("missing", "stale", "done")
         for i, (title, page, names) in enumerate(self.pages):
             sign = ""
@@ -223,8 +234,10 @@ class WorkflowDock(QWidget):
                 sign = f"   {_SIGNS[worst]}"
             self.toolbox.setItemText(i, f"{i + 1}  {title}{sign}")
             if page is not self.project_page:
-                page.refresh(project)
-        self.legend.show_table(project.phase_table().grouped()[0])
+                with self._said():
+                    page.refresh(project)
+        with self._said():
+            self.legend.show_table(project.phase_table().grouped()[0])
 
     def _results_changed(self, step: str) -> None:
         if step in ("register", "correct"):
@@ -299,6 +312,10 @@ class WorkflowDock(QWidget):
         project = self.session.project
         if project is None:
             return
+        with self._said():
+            self._add_results(project, name)
+
+    def _add_results(self, project: Project, name: str) -> None:
         if name in ("register", "run"):
             for placed in project.placed_maps().values():
                 layers.add_map(self.viewer, project, placed, self.register_page.thickness.value())
@@ -320,7 +337,8 @@ class WorkflowDock(QWidget):
 
     def say_error(self, text: str) -> None:
         """Show what went wrong, in the dock and as a notice."""
-        self.stage.setText(f"<span style='color:#d55e00'>{text}</span>")
+        # libraries put things like <TiffPages @8> into their words
+        self.stage.setText(f"<span style='color:#d55e00'>{escape(text)}</span>")
         show_error(text)
 
     def show_page(self, title: str) -> None:
