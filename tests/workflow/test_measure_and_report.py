@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from napari_slagseg import io
-from napari_slagseg.data import MineralMap, phase_table_of
+from napari_slagseg.data import MineralMap, Phase, PhaseTable, SlagsegError, phase_table_of
 from napari_slagseg.project import Project
 from napari_slagseg.workflow import STEPS, make_config, run_step
-from napari_slagseg.workflow.measure import erosion_in_pixels
+from napari_slagseg.workflow.measure import erosion_in_pixels, map_in_classes
 from napari_slagseg.workflow.report import _summary_tables, results_of
 from napari_slagseg.workflow.segment import table_to_json
 
@@ -66,6 +66,38 @@ def test_no_erosion_is_no_column(project):
     run_step(project, STEPS["measure"], make_config(STEPS["measure"], {"erosion_voxels": 0}))
     for path in project.tables.glob("*.csv"):
         assert ERODED not in pd.read_csv(path)
+
+
+PHASES = [
+    Phase(0, "background", "#000000"),
+    Phase(1, "ore", "#d55e00"),
+    Phase(2, "film", "#111111", group="background"),
+    Phase(3, "mica", "#222222", group="rest"),
+    Phase(4, "quartz", "#333333", group="rest"),
+]
+
+
+@pytest.mark.parametrize(
+    ("classes", "expected"),
+    [
+        (["background", "ore", "rest"], [-1, 0, 1, 0, 2, 2]),  # grouped
+        (["background", "ore", "mica", "quartz"], [-1, 0, 1, 0, 2, 3]),  # every phase alone
+        (["background", "quartz", "mica", "ore"], [-1, 0, 3, 0, 2, 1]),
+        (["background", "ore", "mica"], None),
+        (["background", "ore", "rest", "gold"], None),
+    ],
+)
+def test_a_map_takes_the_classes_that_were_trained(classes, expected):
+    pixels = np.array([[-1, 0, 1, 2, 3, 4]], dtype=np.int16)
+    mineral_map = MineralMap(pixels, 1.0, PhaseTable(tuple(PHASES), "ore"), "cut")
+    trained = phase_table_of(classes, [f"#00000{i}" for i in range(len(classes))])
+    if expected is None:
+        with pytest.raises(SlagsegError, match="Annotate and train again"):
+            map_in_classes(mineral_map, trained)
+    else:
+        found = map_in_classes(mineral_map, trained)
+        assert found.phases[0].tolist() == expected
+        assert found.table == trained
 
 
 def test_the_map_loses_a_rim_as_deep_as_the_volume_does():

@@ -9,6 +9,7 @@ import pandas as pd
 
 from napari_slagseg import io
 from napari_slagseg.data import (
+    UNKNOWN,
     CancelToken,
     MineralMap,
     ParticleTable,
@@ -43,20 +44,23 @@ def _inputs(project: Project) -> dict[str, str]:
 def map_in_classes(mineral_map: MineralMap, classes: PhaseTable) -> MineralMap:
     """Mineral map in the classes of the segmentation.
 
-    Grouped where the classes are the groups of the map's table; unchanged where
-    they are its phases.
+    A phase that was trained on its own is its own class; any other belongs to the
+    class of its group, which may be the background.
     """
     table = mineral_map.table
-    if table.names == classes.names:
-        return replace(mineral_map, table=classes)
-    grouped, class_of = table.grouped()
-    if grouped.names != classes.names:
+    grouped, group_of = table.grouped()
+    ids = {phase.name: phase.id for phase in classes}
+    names = {
+        phase.id: phase.name if phase.name in ids else grouped.by_id(group_of[phase.id]).name
+        for phase in table
+    }
+    if set(names.values()) != set(ids):
         raise SlagsegError(
             f"Map {mineral_map.name} has the phases {', '.join(table.names)}, but the "
             f"segmentation has {', '.join(classes.names)}. Annotate and train again."
         )
-    phases = table.lookup(class_of)[mineral_map.phases]
-    return replace(mineral_map, phases=phases, table=classes)
+    lut = table.lookup({UNKNOWN: UNKNOWN, **{i: ids[name] for i, name in names.items()}})
+    return replace(mineral_map, phases=lut[mineral_map.phases], table=classes)
 
 
 def erosion_in_pixels(erosion_voxels: int, voxel_size_um: VoxelSize, pixel_size_um: float) -> int:
