@@ -91,6 +91,13 @@ def test_damaged_parts_name_the_way_out(project):
         project.mineral_map("a")
 
 
+def test_a_journal_that_cannot_be_written_is_told(project):
+    project.journal.path.unlink()
+    project.journal.path.mkdir()
+    with pytest.raises(SlagsegError, match=r"journal.jsonl could not be written: Is a directory"):
+        project.journal.append("opened")
+
+
 def test_a_run_put_aside_by_hand_is_no_run(project):
     for name in ("run_2", "run_10", "run_1 old", "run_"):
         (project.folder / "models" / "phase" / name).mkdir(parents=True)

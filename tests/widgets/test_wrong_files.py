@@ -1,5 +1,7 @@
 """Wrong files and values in the window: words where they were given, never a traceback."""
 
+import errno
+
 import numpy as np
 import pytest
 import tifffile
@@ -186,6 +188,28 @@ def test_damaged_parts_are_told_in_the_dock_and_the_rest_is_shown(
     assert layers.PARTICLES_LAYER in viewer.layers or name.startswith("placed")
     assert "ore (target)" in [label.text() for label in dock.legend.findChildren(QLabel)]
     assert dock.session.writable
+    dock.session.close()
+
+
+def test_what_cannot_be_stored_is_told_in_the_dock(make_napari_viewer, project, monkeypatch):
+    viewer = make_napari_viewer()
+    dock, _ = open_project(viewer, project.folder)
+    shown = []
+    monkeypatch.setattr("napari_slagseg.widgets.workflow_dock.show_error", shown.append)
+    dock.register_page.table.selectRow(1)
+
+    def full(path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("napari_slagseg.io.atomic._sync", full)
+        dock.register_page.set_states("rejected")
+    assert "disk is full" in shown[-1]
+    assert "disk is full" in dock.stage.text()
+    assert [c.state for c in project.placed_map("cut").cutouts] == ["accepted"] * 3
+    project.placed_path("cut").write_text("{")
+    dock.register_page.set_states("rejected")
+    assert any("run 'register' again" in text.lower() for text in shown)
     dock.session.close()
 
 

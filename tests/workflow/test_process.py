@@ -1,6 +1,8 @@
 """Steps in a process of their own: messages, cancel, kill."""
 
+import errno
 import os
+import queue
 import time
 
 import numpy as np
@@ -10,6 +12,7 @@ from napari_slagseg import io
 from napari_slagseg.data import MineralMap, phase_table_of
 from napari_slagseg.project import Project
 from napari_slagseg.workflow import StepProcess, states
+from napari_slagseg.workflow.process import _work as process_body
 
 
 @pytest.fixture
@@ -54,6 +57,38 @@ def test_bad_settings_come_back_as_words(project):
     last = messages(process)[-1]
     assert last.kind == "failed"
     assert "threshold" in last.text
+
+
+class OutOfMemoryError(RuntimeError):
+    """Named as torch's own."""
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "/data/x.csv"), "failed", "disk is full"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/data/x.csv"),
+            "failed",
+            "/data/x.csv",
+        ),
+        (OSError(errno.EIO, "Input/output error"), "failed", "Input/output error"),
+        (MemoryError(), "failed", "out of memory"),
+        (OutOfMemoryError("CUDA out of memory"), "failed", "out of memory"),
+        (ZeroDivisionError("division by zero"), "crashed", "ZeroDivisionError"),
+    ],
+)
+def test_errors_from_below_are_told_in_words(project, monkeypatch, error, kind, words):
+    def fail(*arguments):
+        raise error
+
+    monkeypatch.setattr("napari_slagseg.workflow.step.run_step", fail)
+    said = queue.Queue()
+    process_body(str(project.folder), "measure", {}, os.getpid(), said, None)
+    message = said.get_nowait()
+    assert message.kind == kind
+    assert words in message.text
+    assert ("Traceback" in message.text) == (kind == "crashed")
 
 
 def test_a_killed_step_is_reported(project):

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from napari_slagseg.io import write_error
+
 
 def now() -> str:
     """Time of day in UTC, ISO 8601, to the second."""
@@ -36,14 +38,17 @@ class Journal:
         """Write one event with JSON values."""
         entry = {"time": now(), "user": _user(), "event": event, **values}
         line = json.dumps(entry, ensure_ascii=False, allow_nan=False) + "\n"
-        with self.path.open("ab+") as file:
-            if file.tell() > 0:
-                file.seek(-1, os.SEEK_END)
-                if file.read(1) != b"\n":
-                    line = "\n" + line
-            file.write(line.encode())
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with self.path.open("ab+") as file:
+                if file.tell() > 0:
+                    file.seek(-1, os.SEEK_END)
+                    if file.read(1) != b"\n":
+                        line = "\n" + line
+                file.write(line.encode())
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise write_error(self.path, error) from error
 
     def entries(self) -> list[dict[str, Any]]:
         """All whole entries, oldest first."""

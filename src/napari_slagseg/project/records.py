@@ -58,7 +58,6 @@ def read_record(path: Path) -> StepRecord | None:
 
 def write_record(path: Path, record: StepRecord) -> None:
     """Write a record atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, record.model_dump(mode="json"))
 
 

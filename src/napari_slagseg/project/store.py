@@ -343,9 +343,7 @@ class Project:
     def save_placed(self, placed: PlacedMap, event: str = "placed") -> None:
         """Store a placement (of a run, or changed by the user)."""
         self._require_lock()
-        path = self.placed_path(placed.map_name)
-        path.parent.mkdir(exist_ok=True)
-        io.write_placed_map(placed, path)
+        io.write_placed_map(placed, self.placed_path(placed.map_name))
         self.journal.append(
             event,
             map=placed.map_name,
@@ -392,7 +390,6 @@ class Project:
         if not len(correction.voxels):
             raise SlagsegError("Nothing is painted on the error layer: there is nothing to add.")
         folder = self.folder / "corrections"
-        folder.mkdir(exist_ok=True)
         last = max((int(p.stem) for p in folder.glob("*.zarr") if p.stem.isdigit()), default=0)
         path = folder / f"{last + 1:04d}.zarr"
         io.write_zarr_arrays(

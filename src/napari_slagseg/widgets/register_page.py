@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
     QTableWidgetItem,
 )
 
-from napari_slagseg.data import PlacedMap
+from napari_slagseg.data import PlacedMap, SlagsegError
 from napari_slagseg.project import Project
 from napari_slagseg.widgets import layers
 from napari_slagseg.widgets.session import Session
@@ -115,7 +115,11 @@ class RegisterPage(StepPage):
 
     def _placed(self) -> PlacedMap | None:
         project, name = self.session.project, self.maps.currentText()
-        return project.placed_map(name) if project is not None and name else None
+        try:
+            return project.placed_map(name) if project is not None and name else None
+        except SlagsegError as error:
+            self.failed.emit(str(error))
+            return None
 
     def _show_map(self, _: str = "") -> None:
         placed = self._placed()
@@ -184,8 +188,12 @@ class RegisterPage(StepPage):
             self.failed.emit(self.session.read_only_reason)
             return
         changed = placed.with_states(dict.fromkeys(rows, state))
-        with project.writing():
-            project.save_placed(changed, event="cutouts changed")
+        try:
+            with project.writing():
+                project.save_placed(changed, event="cutouts changed")
+        except SlagsegError as error:
+            self.failed.emit(str(error))
+            return
         layers.add_cutouts(self.viewer, changed)
         self._show_map()
         self.session.results_changed.emit("register")

@@ -97,7 +97,6 @@ def run(
         progress=part_of(progress, 0.0, 0.7),
         cancel=cancel,
     )
-    project.tables.mkdir(exist_ok=True)
     _write(project, "particles", table)
     if config.sections:
         length = particles.shape[config.section_axis]

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from napari_slagseg.data import CancelledError, ProgressEvent, SlagsegError
+from napari_slagseg.io import write_error
 
 KILL_AFTER_S = 8.0
 """A step that has not met its cancel token by then is killed."""
@@ -80,12 +81,15 @@ def _work(
         messages.put(StepMessage("cancelled", "Cancelled; what was finished is kept."))
     except SlagsegError as error:
         messages.put(StepMessage("failed", str(error)))
-    except MemoryError:
-        messages.put(
-            StepMessage("failed", "The step ran out of memory. Close other programs, or crop.")
-        )
-    except BaseException:  # noqa: BLE001 - the parent must learn of everything
-        messages.put(StepMessage("crashed", traceback.format_exc()))
+    except OSError as error:
+        where = Path(error.filename) if isinstance(error.filename, str) else Path(folder)
+        messages.put(StepMessage("failed", str(write_error(where, error))))
+    except BaseException as error:  # noqa: BLE001 - the parent must learn of everything
+        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+            text = "The step ran out of memory. Close other programs, crop, or use smaller patches."
+            messages.put(StepMessage("failed", text))
+        else:
+            messages.put(StepMessage("crashed", traceback.format_exc()))
 
 
 class StepProcess:

@@ -88,7 +88,6 @@ def run(
     progress(ProgressEvent("scoring the held-out truth", 0.3))
     scores = held_out_scores(project)
     io.write_json(project.tables / "scores.json", scores)
-    project.figures.mkdir(exist_ok=True)
     figures = results.figures()
     for i, (name, figure) in enumerate(figures.items()):
         progress(ProgressEvent(f"drawing {name}", 0.5 + 0.4 * i / len(figures)))
