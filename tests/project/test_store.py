@@ -78,7 +78,7 @@ def test_newer_damaged_and_missing_projects_are_told_apart(project, tmp_path):
     with pytest.raises(SlagsegError, match="damaged"):
         Project(project.folder)
     path.write_text("{")
-    with pytest.raises(SlagsegError, match="not valid JSON"):
+    with pytest.raises(SlagsegError, match=r"not valid JSON.* Restore it from a backup"):
         Project(project.folder)
     with pytest.raises(SlagsegError, match="not a slagseg project"):
         Project(tmp_path)

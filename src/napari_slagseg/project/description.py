@@ -75,7 +75,10 @@ def read_description(path: Path) -> ProjectDescription:
             f"{path.parent} is not a slagseg project: it has no project.json. "
             "Make one with 'slagseg new', or open the folder that holds the file."
         )
-    content = read_json(path, "the project description")
+    try:
+        content = read_json(path, "the project description")
+    except SlagsegError as error:
+        raise SlagsegError(f"{error} Restore it from a backup.") from error
     if not isinstance(content, dict):
         raise SlagsegError(f"{path} is not a project description: it holds no JSON object.")
     version = content.get("schema_version")
