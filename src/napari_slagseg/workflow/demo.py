@@ -28,20 +28,30 @@ from napari_slagseg.phantom import (
     write_phantom,
 )
 from napari_slagseg.project import Project
-from napari_slagseg.workflow.configs import SegmentConfig, StepConfig, TrainConfig
+from napari_slagseg.workflow.configs import AnnotateConfig, SegmentConfig, StepConfig, TrainConfig
 from napari_slagseg.workflow.pipeline import STEPS, run_pipeline
 from napari_slagseg.workflow.segment import segmented_phase_table
 from napari_slagseg.workflow.step import Step, StepResult
 
 DEMO_CONFIGS: Mapping[str, StepConfig] = {
+    # the phantom is packed densely: with the paper's 0.04 background would weigh 5 times as much
+    "annotate": AnnotateConfig(lambda_foreground=0.07),
+    # grey shifts as large as the paper's hide the step between target and eucryptite for long
     "train-phase": TrainConfig(
-        size="tiny", epochs=10, steps=40, batch=4, patch=48, learning_rate=3e-3, mirrors=True
+        size="tiny",
+        epochs=18,
+        steps=25,
+        batch=2,
+        patch=48,
+        learning_rate=5e-3,
+        mirrors=True,
+        grey_shift=2,
     ),
     "train-particle": TrainConfig(
         size="tiny",
-        epochs=10,
-        steps=40,
-        batch=4,
+        epochs=11,
+        steps=25,
+        batch=2,
         patch=48,
         learning_rate=3e-3,
         mirrors=True,
