@@ -15,7 +15,7 @@ from scipy import fft, ndimage
 
 from napari_slagseg.data import CancelToken, Progress, ProgressEvent, stop_if_cancelled
 from napari_slagseg.registration.fractions import FractionImages
-from napari_slagseg.registration.plane_vote import add_patches, vote_for_plane
+from napari_slagseg.registration.plane_vote import add_patches, vote_at
 from napari_slagseg.registration.pyramid import Block, FloatArray
 from napari_slagseg.registration.settings import RegistrationSettings
 
@@ -132,37 +132,56 @@ class SliceCorrelator:
         spread = float(data.std()) or 1.0
         # single bright grains and metal must not decide alone
         clipped = np.clip(data, -3.0 * spread, 3.0 * spread)
-        self.shape = data.shape
         pad = self.reach
-        wanted = (data.shape[1] + 2 * pad, data.shape[2] + 2 * pad)
-        self.size = tuple(fft.next_fast_len(n + self.disc.shape[0] - 1, real=True) for n in wanted)
-        self.padded = wanted
+        self.padded = (data.shape[1] + 2 * pad, data.shape[2] + 2 * pad)
+        # a disc beyond the rim wraps round into the padding on the other side: zeros
+        self.size = tuple(fft.next_fast_len(n, real=True) for n in self.padded)
         grown = np.pad(clipped, ((0, 0), (pad, pad), (pad, pad)))
-        self.spectra = fft.rfft2(grown, s=self.size, workers=workers).astype(np.complex64)
+        self.spectra = self._transform(grown)
         area = float(self.disc.sum())
         mean = self._correlate_with(self.spectra, self.disc) / area
-        squares = fft.rfft2(grown**2, s=self.size, workers=workers)
-        variance = self._correlate_with(squares, self.disc) / area - mean**2
+        variance = self._correlate_with(self._transform(grown**2), self.disc) / area - mean**2
         deviation = np.sqrt(np.maximum(variance, 0.0))
         # where there is next to nothing to see, noise must not be blown up
         floor = 0.4 * float(np.median(deviation[deviation > 0.05 * deviation.max()]))
         self.scale = (1.0 / np.maximum(deviation, floor)).astype(np.float32)
+        self._product = np.empty_like(self.spectra)
+
+    def _transform(self, data: NDArray[np.float32]) -> NDArray[np.complex64]:
+        out = fft.rfft2(data.astype(np.float32), s=self.size, workers=self.workers)
+        return np.asarray(out, dtype=np.complex64)
+
+    def _kernel(self, template: NDArray[np.float32]) -> NDArray[np.complex64]:
+        """Conjugate transform of a template whose middle lies at pixel (0, 0)."""
+        edge, r = template.shape[0], self.reach
+        whole = np.zeros(self.size, dtype=np.float32)
+        whole[:edge, :edge] = template
+        return np.asarray(np.conj(fft.rfft2(np.roll(whole, (-r, -r), axis=(0, 1)))), np.complex64)
 
     def _correlate_with(
-        self, spectra: NDArray[np.complexfloating], template: NDArray[np.float32]
+        self,
+        spectra: NDArray[np.complex64],
+        template: NDArray[np.float32],
+        out: NDArray[np.complex64] | None = None,
     ) -> NDArray[np.float32]:
         """(slice, y, x) correlation, centred: entry (y, x) is at padded pixel (y, x)."""
-        kernel = np.conj(fft.rfft2(template, s=self.size)).astype(np.complex64)
-        full = fft.irfft2(spectra * kernel, s=self.size, workers=self.workers)
-        r = self.reach
-        rolled = np.roll(full, (r, r), axis=(1, 2))
-        return rolled[:, : self.padded[0], : self.padded[1]]
+        product = np.multiply(spectra, self._kernel(template), out=out)
+        full = fft.irfft2(product, s=self.size, workers=self.workers, overwrite_x=True)
+        return np.asarray(full[:, : self.padded[0], : self.padded[1]], dtype=np.float32)
 
-    def correlate(self, template: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(slice, y, x) normalised correlation with a template of zero mean inside the disc."""
+    def correlate(self, template: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+        """Normalised correlation with a template of zero mean inside the disc.
+
+        Parameters
+        ----------
+        template : (edge, edge) float32
+        out : (slice, y, x) float32
+            Filled.
+        """
         norm = float(np.sqrt((template**2).sum() * self.disc.sum()))
-        out = self._correlate_with(self.spectra, template) * self.scale
-        return np.asarray(out / max(norm, 1e-9), dtype=np.float32)
+        full = self._correlate_with(self.spectra, template, self._product)
+        np.multiply(full, self.scale, out=out)
+        out *= np.float32(1.0 / max(norm, 1e-9))
 
 
 def _template(
@@ -244,6 +263,7 @@ def coarse_search(
     ]
     reach = correlator.reach
     pitch_yx = block.pitch[1:]
+    steepest = np.tan(np.radians(settings.maximum_tilt_deg)) * pitch_yx / block.pitch[0]
     volumes = np.empty((len(patches), depth, *correlator.padded), dtype=np.float32)
     found: list[Candidate] = []
     total = len(angles) * len(space.mirrors)
@@ -254,34 +274,29 @@ def coarse_search(
         # CT pixel -> length -> map pixel
         into_map = np.asarray(np.linalg.inv(turn) @ np.diag(pitch_yx) / images.pitch, np.float64)
         for k, centre in enumerate(patches):
-            volumes[k] = correlator.correlate(
-                _template(grey, images.known, centre, into_map, correlator.disc)
-            )
-        peaks = volumes.max(axis=1)
-        for sub in subs:
-            rotated = _turn(float(angle) + sub, mirrored)
-            shifts = (offsets * images.pitch) @ rotated.T / pitch_yx
-            summed = add_patches(peaks, shifts)
-            if space.centre is not None:
-                _restrict(summed, space.centre, block, reach)
-            for y, x in _best_positions(summed, settings.positions_per_angle):
-                votes, z, slope_y, slope_x = vote_for_plane(
-                    volumes, shifts, float(y), float(x), low, high,
-                    np.tan(np.radians(settings.maximum_tilt_deg)) * pitch_yx / block.pitch[0],
-                )  # fmt: skip
-                at = np.array([z, y - reach, x - reach])
-                found.append(
-                    Candidate(
-                        float(votes),
-                        block.origin + (at + 0.5) * block.pitch,
-                        float(angle) + sub,
-                        mirrored,
-                        (
-                            float(slope_y * block.pitch[0] / pitch_yx[0]),
-                            float(slope_x * block.pitch[0] / pitch_yx[1]),
-                        ),
-                    )
+            template = _template(grey, images.known, centre, into_map, correlator.disc)
+            correlator.correlate(template, volumes[k])
+        turns = np.stack([_turn(float(angle) + sub, mirrored) for sub in subs])
+        shifts = (offsets * images.pitch) @ turns.transpose(0, 2, 1) / pitch_yx
+        summed = add_patches(volumes.max(axis=1), shifts)
+        if space.centre is not None:
+            _restrict(summed, space.centre, block, reach)
+        places = _best_positions(summed, settings.positions_per_angle)
+        voted = vote_at(volumes, shifts, places, low, high, steepest)
+        for (sub, y, x), (votes, z, slope_y, slope_x) in zip(places, voted):
+            at = np.array([z, y - reach, x - reach])
+            found.append(
+                Candidate(
+                    float(votes),
+                    block.origin + (at + 0.5) * block.pitch,
+                    float(angle) + subs[sub],
+                    mirrored,
+                    (
+                        float(slope_y * block.pitch[0] / pitch_yx[0]),
+                        float(slope_x * block.pitch[0] / pitch_yx[1]),
+                    ),
                 )
+            )
     return distinct_candidates(found, 4.0 * float(block.pitch[1]), 10.0, settings.candidates)
 
 
@@ -301,18 +316,21 @@ def _turn(angle_deg: float, mirrored: bool) -> FloatArray:
 def _restrict(
     summed: NDArray[np.float32], centre: tuple[float, float, float], block: Block, reach: int
 ) -> None:
-    rows, columns = summed.shape
+    _, rows, columns = summed.shape
     y = (np.arange(rows) - reach + 0.5) * block.pitch[1] - centre[0]
     x = (np.arange(columns) - reach + 0.5) * block.pitch[2] - centre[1]
-    summed[np.hypot(y[:, None], x[None, :]) > centre[2]] = -1.0
+    summed[:, np.hypot(y[:, None], x[None, :]) > centre[2]] = -1.0
 
 
-def _best_positions(summed: NDArray[np.float32], number: int) -> list[tuple[int, int]]:
-    """Local maxima, best first."""
-    is_peak = summed == ndimage.maximum_filter(summed, size=5)
-    y, x = np.nonzero(is_peak)
-    order = np.argsort(-summed[y, x], kind="stable")[:number]
-    return [(int(y[k]), int(x[k])) for k in order]
+def _best_positions(summed: NDArray[np.float32], number: int) -> NDArray[np.int64]:
+    """(k, 3) local maxima (angle, y, x), the best `number` of each angle."""
+    is_peak = summed == ndimage.maximum_filter(summed, size=(1, 5, 5))
+    best = []
+    for a, plane in enumerate(summed):
+        y, x = np.nonzero(is_peak[a] & (plane > -1.0))
+        order = np.argsort(-plane[y, x], kind="stable")[:number]
+        best += [(a, int(y[k]), int(x[k])) for k in order]
+    return np.array(best, dtype=np.int64).reshape(-1, 3)
 
 
 def distinct_candidates(

@@ -14,46 +14,48 @@ def add_patches(peaks, shifts):  # type: ignore[no-untyped-def]
     ----------
     peaks : (patch, y, x) float32
         Largest correlation over all heights.
-    shifts : (patch, 2) float64
+    shifts : (angle, patch, 2) float64
         Place of each patch relative to the map's centre, in pixels.
 
     Returns
     -------
-    (y, x) float32
+    (angle, y, x) float32
         For every place of the map's centre; patches outside count as 0.
     """
     n, height, width = peaks.shape
-    out = np.zeros((height, width), dtype=np.float32)
-    for y in numba.prange(height):
-        for x in range(width):
-            total = 0.0
-            for p in range(n):
-                j = int(np.round(y + shifts[p, 0]))
-                i = int(np.round(x + shifts[p, 1]))
-                if 0 <= j < height and 0 <= i < width:
-                    total += peaks[p, j, i]
-            out[y, x] = total / n
+    n_angles = shifts.shape[0]
+    out = np.zeros((n_angles, height, width), dtype=np.float32)
+    for a in numba.prange(n_angles):
+        for p in range(n):
+            dy = int(np.round(shifts[a, p, 0]))
+            dx = int(np.round(shifts[a, p, 1]))
+            for y in range(max(0, -dy), min(height, height - dy)):
+                for x in range(max(0, -dx), min(width, width - dx)):
+                    out[a, y, x] += peaks[p, y + dy, x + dx]
+        for y in range(height):
+            for x in range(width):
+                out[a, y, x] /= n
     return out
 
 
 @numba.njit(cache=True, nogil=True)
 def _profiles(volumes, shifts, y, x):  # type: ignore[no-untyped-def]
-    """(patch, slice) best correlation within a pixel of where the patch should lie."""
+    """(slice, patch) best correlation within a pixel of where the patch should lie."""
     n, depth, height, width = volumes.shape
-    out = np.zeros((n, depth), dtype=np.float32)
+    out = np.zeros((depth, n), dtype=np.float32)
     for p in range(n):
-        j0 = int(np.round(y + shifts[p, 0]))
-        i0 = int(np.round(x + shifts[p, 1]))
+        j0 = y + int(np.round(shifts[p, 0]))
+        i0 = x + int(np.round(shifts[p, 1]))
         for z in range(depth):
-            best = 0.0
+            best = np.float32(0.0)
             for j in range(max(j0 - 1, 0), min(j0 + 2, height)):
                 for i in range(max(i0 - 1, 0), min(i0 + 2, width)):
                     best = max(best, volumes[p, z, j, i])
-            out[p, z] = best
+            out[z, p] = best
     return out
 
 
-@numba.njit(parallel=True, cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True)
 def vote_for_plane(volumes, shifts, y, x, low, high, steepest):  # type: ignore[no-untyped-def]
     """Height and slopes that maximise the mean correlation of all patches.
 
@@ -62,7 +64,7 @@ def vote_for_plane(volumes, shifts, y, x, low, high, steepest):  # type: ignore[
     volumes : (patch, slice, y, x) float32
         Correlations.
     shifts : (patch, 2) float64
-    y, x : float
+    y, x : int
         Place of the map's centre.
     low, high : float
         Slices between which the centre lies.
@@ -74,7 +76,7 @@ def vote_for_plane(volumes, shifts, y, x, low, high, steepest):  # type: ignore[
     votes, height, slope_y, slope_x : float
     """
     profiles = _profiles(volumes, shifts, y, x)
-    n, depth = profiles.shape
+    depth, n = profiles.shape
     arm = 1.0
     for p in range(n):
         arm = max(arm, abs(shifts[p, 0]), abs(shifts[p, 1]))
@@ -82,36 +84,60 @@ def vote_for_plane(volumes, shifts, y, x, low, high, steepest):  # type: ignore[
     steps_x = int(np.ceil(steepest[1] * arm))
     n_y, n_x = 2 * steps_y + 1, 2 * steps_x + 1
     first, last = int(np.floor(low)), int(np.ceil(high))
-    best = np.full(n_y, -1.0)
-    where = np.zeros((n_y, 2))
-    for a in numba.prange(n_y):
+    best, best_z, best_y, best_x = -1.0, 0.0, 0.0, 0.0
+    total = np.empty(last + 1 - first)
+    for a in range(n_y):
         slope_y = (a - steps_y) * steepest[0] / max(steps_y, 1)
         for b in range(n_x):
             slope_x = (b - steps_x) * steepest[1] / max(steps_x, 1)
+            total[:] = 0.0
+            for p in range(n):
+                # all centres share the fraction of a slice by which this patch is off
+                rise = slope_y * shifts[p, 0] + slope_x * shifts[p, 1]
+                whole = int(np.floor(rise))
+                w = rise - whole
+                for z in range(first, last + 1):
+                    h = z + rise
+                    if h < -0.5 or h > depth - 0.5:
+                        continue
+                    k = min(max(z + whole, 0), depth - 1)
+                    k1 = min(max(z + whole + 1, 0), depth - 1)
+                    total[z - first] += (1 - w) * profiles[k, p] + w * profiles[k1, p]
+            # among equals the flatter plane
+            steepness = 1e-4 * (abs(a - steps_y) + abs(b - steps_x)) / (n_y + n_x)
             for z in range(first, last + 1):
-                total = 0.0
-                for p in range(n):
-                    h = z + slope_y * shifts[p, 0] + slope_x * shifts[p, 1]
-                    if -0.5 <= h <= depth - 0.5:
-                        h = min(max(h, 0.0), depth - 1.0)
-                        k = int(h)
-                        k1 = min(k + 1, depth - 1)
-                        w = h - k
-                        total += (1 - w) * profiles[p, k] + w * profiles[p, k1]
-                total /= n
-                # among equals the flatter plane
-                total -= 1e-4 * (abs(a - steps_y) + abs(b - steps_x)) / (n_y + n_x)
-                if total > best[a]:
-                    best[a] = total
-                    where[a, 0] = z
-                    where[a, 1] = slope_x
-    top = int(np.argmax(best))
-    return (
-        best[top],
-        where[top, 0],
-        (top - steps_y) * steepest[0] / max(steps_y, 1),
-        where[top, 1],
-    )
+                votes = total[z - first] / n - steepness
+                if votes > best:
+                    best, best_z, best_y, best_x = votes, float(z), slope_y, slope_x
+    return best, best_z, best_y, best_x
 
 
-__all__ = ["add_patches", "vote_for_plane"]
+@numba.njit(parallel=True, cache=True, nogil=True)
+def vote_at(volumes, shifts, places, low, high, steepest):  # type: ignore[no-untyped-def]
+    """`vote_for_plane` at many places.
+
+    Parameters
+    ----------
+    volumes : (patch, slice, y, x) float32
+    shifts : (angle, patch, 2) float64
+    places : (k, 3) int64
+        Angle, y and x of each place.
+    low, high, steepest
+        As in `vote_for_plane`.
+
+    Returns
+    -------
+    (k, 4) float64
+        Votes, height and slopes along y and x.
+    """
+    out = np.empty((len(places), 4))
+    for k in numba.prange(len(places)):
+        angle, y, x = places[k]
+        votes, z, slope_y, slope_x = vote_for_plane(
+            volumes, shifts[angle], y, x, low, high, steepest
+        )
+        out[k, 0], out[k, 1], out[k, 2], out[k, 3] = votes, z, slope_y, slope_x
+    return out
+
+
+__all__ = ["add_patches", "vote_at", "vote_for_plane"]

@@ -50,7 +50,10 @@ def trilinear(data, z, y, x):  # type: ignore[no-untyped-def]
     return u0 + a * (u1 - u0), gz, gy, gx, True
 
 
-@numba.njit(parallel=True, cache=True, nogil=True)
+_WORTH_THREADS = 50_000
+"""Below so many positions waking the threads takes longer than the sampling."""
+
+
 def _sample(data, origin, pitch, positions, cy, cx, radius):  # type: ignore[no-untyped-def]
     n = positions.shape[0]
     out = np.zeros((n, 4), dtype=np.float32)
@@ -74,6 +77,10 @@ def _sample(data, origin, pitch, positions, cy, cx, radius):  # type: ignore[no-
     return out, inside
 
 
+_sample_alone = numba.njit(cache=True, nogil=True)(_sample)
+_sample_shared = numba.njit(parallel=True, cache=True, nogil=True)(_sample)
+
+
 def sample_block(
     prepared: PreparedCT, block: Block, positions: NDArray[np.float64]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -93,7 +100,8 @@ def sample_block(
     inside : (n,) bool
     """
     rings = prepared.rings
-    return _sample(
+    sample = _sample_shared if len(positions) > _WORTH_THREADS else _sample_alone
+    return sample(
         block.data,
         block.origin,
         block.pitch,

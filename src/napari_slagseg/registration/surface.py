@@ -201,20 +201,24 @@ def _nuisance(surface: PolynomialSurface, u: FloatArray, v: FloatArray, q: Float
     return np.stack([np.ones_like(u), u, v, radial], axis=-1)
 
 
-def _weighted_fit(columns: FloatArray, target: FloatArray, weights: FloatArray) -> FloatArray:
-    gram = (columns * weights[:, None]).T @ columns
-    gram[np.diag_indices_from(gram)] += 1e-6 * weights.sum() + 1e-9
-    return np.asarray(np.linalg.solve(gram, columns.T @ (weights * target)), np.float64)
+def _moments(columns: FloatArray, weights: FloatArray) -> FloatArray:
+    """Weighted products of all columns with each other.
+
+    Fits of several sets of columns then need one pass over the pixels.
+    """
+    return np.asarray((columns * weights[:, None]).T @ columns, np.float64)
 
 
-def _multiple_correlation(
-    phases: FloatArray, nuisance: FloatArray, grey: FloatArray, weights: FloatArray
-) -> float:
-    rest = grey - nuisance @ _weighted_fit(nuisance, grey, weights)
-    both = np.concatenate([phases, nuisance], axis=1)
-    residual = grey - both @ _weighted_fit(both, grey, weights)
-    total = float(weights @ rest**2)
-    return float(np.sqrt(max(0.0, 1.0 - float(weights @ residual**2) / max(total, 1e-12))))
+def _linear_fit(moments: FloatArray, columns: slice, total: float) -> tuple[FloatArray, float]:
+    """Fit of the last column by some of the others, and the sum of squares it leaves.
+
+    `total` is the sum of the weights; a millionth of it is the ridge.
+    """
+    part, right = moments[columns, columns], moments[columns, -1]
+    ridge = np.diag(np.full(len(part), 1e-6 * total + 1e-9))
+    linear = np.asarray(np.linalg.solve(part + ridge, right), np.float64)
+    rest = moments[-1, -1] - 2.0 * linear @ right + linear @ part @ linear
+    return linear, float(max(rest, 0.0))
 
 
 def _strain_rows(
@@ -273,6 +277,7 @@ def fit_surface(
     axis = prepared.rings.centre
     sigma = np.array([settings.curvature_voxels, settings.warp_voxels, settings.warp_voxels])
     reach = 2.0 * float(block.pitch.max())
+    n_phases = points.fractions.shape[1]
     surface, best = start, None
     still = 0
     for iteration in range(iterations + 1):
@@ -283,16 +288,20 @@ def fit_surface(
         if coverage < 0.2:
             break
         grey = samples[:, 0].astype(np.float64)
-        nuisance = _nuisance(surface, u, v, q, axis)
-        model = np.concatenate([points.fractions, nuisance], axis=1)
-        linear = _weighted_fit(model, grey, weights)
+        columns = np.concatenate(
+            [points.fractions, _nuisance(surface, u, v, q, axis), grey[:, None]], axis=1
+        )
+        model = columns[:, :-1]
+        total = float(weights.sum())
+        moments = _moments(columns, weights)
+        linear, unexplained = _linear_fit(moments, slice(0, -1), total)
+        _, variation = _linear_fit(moments, slice(n_phases, -1), total)
+        score = float(np.sqrt(max(0.0, 1.0 - unexplained / max(variation, 1e-12))))
         for _ in range(2):
             residual = grey - model @ linear
             noise = 1.4826 * float(np.median(np.abs(residual[inside]))) + 1e-6
             robust = weights * np.clip(1.0 - (residual / (4.685 * noise)) ** 2, 0.0, 1.0) ** 2
-            linear = _weighted_fit(model, grey, robust)
-        score = _multiple_correlation(points.fractions, nuisance, grey, weights)
-        n_phases = points.fractions.shape[1]
+            linear, _ = _linear_fit(_moments(columns, robust), slice(0, -1), float(robust.sum()))
         if best is None or score > best.score + 1e-5:
             best = SurfaceFit(surface, score, linear[:n_phases], coverage, noise)
             still = 0
@@ -304,8 +313,9 @@ def fit_surface(
         jacobian = (used[:, :, None] * slopes[:, None, :]).reshape(len(u), -1)
         design = np.concatenate([jacobian, -model], axis=1)
         scale = 1.0 / (noise**2 * CORRELATED_PIXELS)
-        gram = (design * (robust * scale)[:, None]).T @ design
-        right = -(design.T @ (robust * scale * grey))
+        weighted = design * (robust * scale)[:, None]
+        gram = weighted.T @ design
+        right = -(weighted.T @ grey)
         size = 3 * n_terms
         if order >= 1:
             rows, misfit = _strain_rows(surface, n_terms, surface.half * pixel, tolerance)
