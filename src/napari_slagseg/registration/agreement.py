@@ -15,6 +15,15 @@ _ROUNDS = 12
 _TUKEY = 4.685
 _ENOUGH_FOR_SPLINE = 16
 _SPLINE_SMOOTHING = 2.0
+_BEND_PRIOR = (1.0, 0.5)
+"""Standard deviations, in units of length, of what the second and third order may still
+add: the surface that the cutouts started from is curved already."""
+
+_ALIKE = 9.0
+"""Overlapping cutouts share their pixels: so many say as much as one alone. With a step
+of a third of their edge each pixel lies in nine."""
+
+_LEAST_SCATTER = 0.05
 
 
 @dataclass(frozen=True)
@@ -94,16 +103,20 @@ def find_consensus(
         weights = base * _ransac(basis(u, v, 1), off, base, outlier, seed)
     order = _order(n)
     terms = basis(u, v, order)
-    # higher terms are held by a little ridge: cutouts may be few, or all in a row
-    stiffness = np.array([1e-9 if k < 3 else 0.02 for k in range(N_TERMS[order])])
+    # planes are free; higher orders are held as firmly as the cutouts scatter
+    prior = np.full(N_TERMS[order], np.inf)
+    prior[N_TERMS[1] :], prior[N_TERMS[2] :] = _BEND_PRIOR
+    scatter = 0.2 * outlier
     change: FloatArray = np.zeros((N_TERMS[order], 3))
     for _ in range(_ROUNDS):
         weighted = (terms * weights[:, None]).T
-        ridge = np.diag(stiffness * weights.sum() + 1e-12)
+        ridge = np.diag(_ALIKE * base.mean() * (scatter / prior) ** 2 + 1e-9)
         change = np.asarray(np.linalg.solve(weighted @ terms + ridge, weighted @ off), np.float64)
         distance = np.linalg.norm(off - terms @ change, axis=1)
         scale = max(1.4826 * float(np.median(distance)), 0.1 * outlier)
         cut = min(_TUKEY * scale, 2 * outlier)
+        # the median length of a normal vector is 1.54 times its deviation along one axis
+        scatter = max(float(np.median(distance)) / 1.54, _LEAST_SCATTER)
         weights = base * np.clip(1 - (distance / cut) ** 2, 0.0, 1.0) ** 2
         if not weights.any():
             weights = base

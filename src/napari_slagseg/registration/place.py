@@ -28,7 +28,7 @@ from napari_slagseg.registration.hints import Landmarks, check_map, search_space
 from napari_slagseg.registration.pyramid import Block, FloatArray, PreparedCT, prepare_ct
 from napari_slagseg.registration.rigid_cutouts import (
     Window,
-    local_plane,
+    local_surface,
     points_within,
     refine,
     usable,
@@ -45,6 +45,7 @@ from napari_slagseg.registration.surface import (
     map_points,
 )
 from napari_slagseg.registration.verdict import (
+    distinct_places,
     ratio_to_second,
     reasons_to_refuse,
     refusal,
@@ -142,19 +143,19 @@ class _Placing:
                     done = (turn + i / len(chosen)) / len(levels)
                     progress(ProgressEvent("registering cutouts", 0.6 + 0.35 * done))
                 own = points_within(points, window)
-                plane = local_plane(surface, window)
-                _, inside = sample_block(self.ct, block, plane.at(own.rows, own.columns))
+                local = local_surface(surface, window)
+                _, inside = sample_block(self.ct, block, local.at(own.rows, own.columns))
                 area = window.height * window.width / per_pixel
                 if not usable(own, inside, area, s):
                     continue
-                found.append(_Found(window, own, refine(self.ct, block, own, plane)))
+                found.append(_Found(window, own, refine(self.ct, block, own, local)))
             if not found:
                 return kept, agreed
             agreed = self._agree(surface, found)
             for k, off in enumerate(~agreed.inliers):
                 if off:  # put back on the surface and tried again from there
-                    plane = local_plane(agreed.surface, found[k].window)
-                    again = refine(self.ct, block, found[k].points, plane)
+                    local = local_surface(agreed.surface, found[k].window)
+                    again = refine(self.ct, block, found[k].points, local)
                     found[k] = _Found(found[k].window, found[k].points, again)
             agreed = self._agree(surface, found)
             surface, kept = agreed.surface, found
@@ -300,21 +301,15 @@ def place_map(
     for candidate in candidates:
         stop_if_cancelled(cancel)
         fits.append(job.fit(level, job.start(candidate), 1))
-    fits.sort(key=lambda f: -f.score * min(1.0, f.coverage / 0.5))
-    ratio = ratio_to_second(fits, level)
+    # a place that is right gains on the others with every finer level: the ratio is
+    # taken where several places are last compared
     finer = []
-    for fit in fits[: s.finalists]:
+    for fit in distinct_places(fits, level)[: s.finalists]:
         stop_if_cancelled(cancel)
-        surface = fit.surface
-        for step in _levels_below(level):
-            surface = job.fit(step, surface, 1).surface
-            finer.append(job.fit(step, surface, 2))
-            surface = finer[-1].surface
-            break
-        else:
-            finer.append(job.fit(level, surface, 2))
-    finer.sort(key=lambda f: -f.score)
-    best = finer[0]
+        step = _levels_below(level)[0]
+        finer.append(job.fit(step, job.fit(step, fit.surface, 1).surface, 2))
+    ratio = ratio_to_second(finer, level)
+    best = distinct_places(finer, level)[0]
     for step in _levels_below(level)[1:]:
         stop_if_cancelled(cancel)
         best = job.fit(step, best.surface, 2)
@@ -352,7 +347,6 @@ def _result(
     reasons = reasons_to_refuse(best.score, ratio, accepted, s)
     placed = not reasons and surface is not None
     reason = warning_for(best.score, min(job.extent), s) if placed else refusal(reasons)
-    finite_ratio = None if not np.isfinite(ratio) else round(ratio, 4)
     return PlacedMap(
         map_name=job.map.name,
         map_shape=job.map.shape,
@@ -367,7 +361,7 @@ def _result(
         reason=reason,
         details={
             "coarse_level": level,
-            "ratio_to_second_place": finite_ratio,
+            "ratio_to_second_place": _finite(ratio),
             "accepted_share": round(accepted, 4),
             "angle_deg": round(best.surface.angle_deg, 3),
             "tilt_deg": round(best.surface.tilt_deg, 3),
@@ -375,6 +369,11 @@ def _result(
             "seconds": round(seconds, 2),
         },
     )
+
+
+def _finite(ratio: float) -> float | None:
+    """As JSON has it: no infinity."""
+    return round(ratio, 4) if np.isfinite(ratio) else None
 
 
 __all__ = ["Landmarks", "place_map"]

@@ -13,6 +13,7 @@ from napari_slagseg.registration.surface import (
     MapPoints,
     PolynomialSurface,
     SurfaceFit,
+    basis,
     fit_surface,
 )
 
@@ -90,21 +91,25 @@ def usable(
     return solid >= settings.minimum_particles * known
 
 
-def local_plane(surface: PolynomialSurface, window: Window) -> PolynomialSurface:
-    """The plane that touches the surface in the middle of a window."""
+def local_surface(surface: PolynomialSurface, window: Window) -> PolynomialSurface:
+    """The same surface in coordinates of a window: u = v = 0 in its middle.
+
+    A cutout moves rigidly *with the curvature* that the surface has there: a plane
+    fitted to a curved piece would lie somewhere between its middle and its rim, and
+    that would be taken for a displacement.
+    """
     row, column = window.centre
     half = max(window.height, window.width) / 2
-    by_row, by_column = surface.steps(np.array(row), np.array(column))
-    coefficients = np.zeros((10, 3))
-    coefficients[0] = surface.at(np.array(row), np.array(column))
-    coefficients[1], coefficients[2] = by_row * half, by_column * half
-    return PolynomialSurface(coefficients, (row, column), half)
+    u, v = (a.ravel() for a in np.meshgrid(*2 * [np.linspace(-1.0, 1.0, 5)], indexing="ij"))
+    positions = surface.at(row + half * u, column + half * v)
+    coefficients = np.linalg.lstsq(basis(u, v, 3), positions, rcond=None)[0]
+    return PolynomialSurface(np.asarray(coefficients, np.float64), (row, column), half)
 
 
 def refine(
     prepared: PreparedCT, block: Block, points: MapPoints, start: PolynomialSurface
 ) -> SurfaceFit:
-    """Rigid pose of one cutout: shift and rotation in 3D, size held."""
+    """Rigid pose of one cutout: shift and rotation in 3D, size and curvature held."""
     length = float(np.linalg.norm(start.coefficients[1:3], axis=1).mean())
     return fit_surface(
         prepared,
@@ -120,7 +125,7 @@ def refine(
 
 __all__ = [
     "Window",
-    "local_plane",
+    "local_surface",
     "points_within",
     "refine",
     "usable",

@@ -50,24 +50,33 @@ def _sums_by_radius(data, cy, cx, vy, vx, n_radii, z_step, n_nodes):  # type: ig
     return sums, counts
 
 
+EDGE_REACH = 4
+"""Radii on either side over which the cylinder's edge falls; blur is narrower."""
+
+
 def _cylinder_radius(profile: NDArray[np.float64], inscribed: float) -> float:
     """Radius where the mean grey value falls to air, or infinity.
 
-    A cylinder shows as one steep fall towards the corners, to a level well under
-    anything inside; a cropped cube shows none.
+    A cylinder shows as the steepest fall of all, to a level that nothing beyond it
+    rises from; a cropped cube shows none. Cupping and the thinning of particles
+    towards the rim change the profile as much, but not as fast.
     """
-    smooth = ndimage.gaussian_filter1d(profile, 2.0)
-    inner = smooth[: max(3, int(0.6 * inscribed))]
-    corner = smooth[int(1.1 * inscribed) :]
-    if corner.size < 3:
+    smooth = ndimage.gaussian_filter1d(profile, 1.0)
+    k = EDGE_REACH
+    falls = np.full(len(smooth), -np.inf)
+    falls[k:-k] = smooth[: -2 * k] - smooth[2 * k :]
+    # few voxels lie near the axis: their means scatter
+    first, middle = int(0.2 * inscribed), int(0.5 * inscribed)
+    edge = middle + int(np.argmax(falls[middle:]))
+    inner, beyond = falls[first : edge - 2 * k], smooth[edge + k :]
+    if inner.size < 3 or edge < 0.6 * inscribed:
         return np.inf
-    inside, outside = float(np.median(inner)), float(np.median(corner))
-    # cupping changes the inner profile too: only a fall well beyond that is an edge
-    if inside - outside < max(3.0 * float(np.ptp(inner)), 0.15 * abs(inside), 1e-6):
+    fall = float(falls[edge])
+    least = max(1.6 * float(np.abs(inner[np.isfinite(inner)]).max()),
+                0.15 * abs(float(np.median(smooth[first:middle]))), 1e-6)  # fmt: skip
+    if fall < least or beyond.max() > 0.5 * (smooth[edge - k] + smooth[edge + k]):
         return np.inf
-    below = np.flatnonzero(smooth < 0.5 * (inside + outside))
-    edge = float(below[below > 0.5 * inscribed][0]) if np.any(below > 0.5 * inscribed) else np.inf
-    return edge - 3.0 if edge > 0.6 * inscribed else np.inf
+    return float(edge) - 3.0
 
 
 def fit_rings(
@@ -112,10 +121,10 @@ def fit_rings(
     trust = np.clip((radii - 10.0) / 40.0, 0.0, 1.0)
     table = trust * (sums / np.maximum(counts, 1e-9)) + (1 - trust) * wide
     inscribed = min(height * voxel[1], width * voxel[2]) / 2
-    beyond = counts.sum(axis=0) < 1.0
-    if beyond.any():
-        table[:, beyond] = table[:, [int(np.flatnonzero(~beyond)[-1])]]
-        overall[beyond] = overall[int(np.flatnonzero(~beyond)[-1])]
+    seen = counts.sum(axis=0) >= 1.0
+    if not seen.all():  # beyond the corners; and at the axis, if it lies between voxels
+        nearest = np.clip(radii, *np.flatnonzero(seen)[[0, -1]])
+        table, overall = table[:, nearest], overall[nearest]
     radius = _cylinder_radius(overall, inscribed)
     # node k holds the mean of slices k*z_step ...: shift so that nodes lie at k*z_step
     centres = (np.arange(n_nodes) + 0.5) * z_step - 0.5

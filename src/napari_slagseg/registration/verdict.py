@@ -8,30 +8,52 @@ from napari_slagseg.registration.settings import RegistrationSettings
 from napari_slagseg.registration.surface import SurfaceFit
 
 
+def _same_place(a: SurfaceFit, b: SurfaceFit, level: int) -> bool:
+    """Whether two fits ended within three pixels of a level and ten degrees of each other."""
+    apart = np.abs(a.surface.coefficients[0] - b.surface.coefficients[0]).max()
+    turn = abs((a.surface.angle_deg - b.surface.angle_deg + 180) % 360 - 180)
+    return bool(apart <= 3 * level and turn <= 10 and a.surface.mirrored == b.surface.mirrored)
+
+
+def standing(fit: SurfaceFit) -> float:
+    """Score by which places are compared: what lies outside of the CT counts as unexplained.
+
+    Else a place half outside would win over the right one, for fewer pixels are
+    easier to match. The square of a multiple correlation is a share of the variation,
+    hence the root.
+    """
+    return fit.score * float(np.sqrt(fit.coverage))
+
+
+def distinct_places(fits: list[SurfaceFit], level: int) -> list[SurfaceFit]:
+    """The best fit of each place, best first."""
+    kept: list[SurfaceFit] = []
+    for fit in sorted(fits, key=lambda f: -standing(f)):
+        if not any(_same_place(fit, other, level) for other in kept):
+            kept.append(fit)
+    return kept
+
+
 def ratio_to_second(fits: list[SurfaceFit], level: int) -> float:
-    """Score of the best fit over that of the best one at another place.
+    """Standing of the best fit over that of the best one at another place.
 
     Parameters
     ----------
     fits : list of SurfaceFit
-        Best first.
     level : int
         Of the coarse search: places nearer than three of its pixels are one.
 
     Returns
     -------
     ratio : float
-        Infinite where all fits ended at one place.
+        Infinite where all fits ended at one place, 0 where there is none.
     """
-    if len(fits) < 2 or fits[0].score <= 0:
-        return float("inf") if fits else 0.0
-    first = fits[0].surface
-    for other in fits[1:]:
-        apart = np.abs(other.surface.coefficients[0] - first.coefficients[0]).max()
-        turn = abs((other.surface.angle_deg - first.angle_deg + 180) % 360 - 180)
-        if apart > 3 * level or turn > 10 or other.surface.mirrored != first.mirrored:
-            return float(fits[0].score / max(other.score, 1e-6))
-    return float("inf")
+    places = distinct_places(fits, level)
+    if not places or standing(places[0]) <= 0:
+        return 0.0
+    if len(places) < 2:
+        return float("inf")
+    return float(standing(places[0]) / max(standing(places[1]), 1e-6))
 
 
 def reasons_to_refuse(
@@ -85,4 +107,11 @@ def warning_for(score: float, extent: float, settings: RegistrationSettings) -> 
     return ""
 
 
-__all__ = ["ratio_to_second", "reasons_to_refuse", "refusal", "warning_for"]
+__all__ = [
+    "distinct_places",
+    "ratio_to_second",
+    "reasons_to_refuse",
+    "refusal",
+    "standing",
+    "warning_for",
+]
