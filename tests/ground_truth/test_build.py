@@ -38,9 +38,9 @@ def test_labels_and_weights_of_a_section_that_lies_on_the_grid(flat, table):
     phases[30:34, 40:44] = -1  # inside the third bar
     phases[55, 55] = -1  # in the epoxy
     phases[2, 2] = 3  # speckle
-    truth = build_ground_truth(
-        SHAPE, VOXEL, [flat.mineral_map(phases, table)], [flat.placed], table
-    )
+    maps, placed = [flat.mineral_map(phases, table)], [flat.placed]
+    of_paper = TruthSettings(lambda_foreground=0.04)
+    truth = build_ground_truth(SHAPE, VOXEL, maps, placed, table, settings=of_paper)
     assert truth.table.names == ("background", "target", "eucryptite", "rest")
     assert truth.map_names == ("cut",)
     assert len(truth) == 3600
@@ -68,6 +68,10 @@ def test_labels_and_weights_of_a_section_that_lies_on_the_grid(flat, table):
     balance = weight_balance(truth)
     assert balance["foreground"] == pytest.approx(0.04 * np.sum(particles > 0), rel=1e-6)
     assert balance["background"] == pytest.approx(weight[particles == 0].sum(), rel=1e-6)
+    # left out, it gives both the same total, as K's constants did for K's sample
+    balanced = build_ground_truth(SHAPE, VOXEL, maps, placed, table)
+    assert weight_balance(balanced)["foreground"] == pytest.approx(balance["background"], rel=1e-4)
+    assert weight_balance(balanced)["background"] == balance["background"]
 
 
 def test_particles_that_meet_after_downsampling_are_put_apart(cuts, table):

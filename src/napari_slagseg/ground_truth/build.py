@@ -33,6 +33,9 @@ from napari_slagseg.ground_truth.map_particles import (
 from napari_slagseg.ground_truth.rasterise import Sheet, sheet_on_cutouts, sheet_on_surface
 from napari_slagseg.ground_truth.touching import touching_particles
 
+LAMBDA_FOREGROUND = 0.04
+"""K's weight of particle voxels."""
+
 
 @dataclass(frozen=True)
 class TruthSettings:
@@ -40,8 +43,12 @@ class TruthSettings:
 
     Attributes
     ----------
-    lambda_background, lambda_foreground : float
+    lambda_background : float
         K Eq. 2.
+    lambda_foreground : float or None
+        K Eq. 2. None gives particles the total weight of the background, which is
+        what K's 0.04 did for K's sample; in denser packings 0.04 is so little that
+        a network learns to call everything background.
     border_reach, sigma : float
         Of the border weight, in voxels.
     follow : {"surface", "cutouts"}
@@ -53,7 +60,7 @@ class TruthSettings:
     """
 
     lambda_background: float = 0.013
-    lambda_foreground: float = 0.04
+    lambda_foreground: float | None = None
     border_reach: float = 5.0
     sigma: float = 5.0
     follow: Literal["surface", "cutouts"] = "surface"
@@ -163,6 +170,8 @@ def build_ground_truth(
             weights[of_map] = _particle_weights(
                 zyx[of_map], particles[of_map], foreground[of_map], sheet.axis, settings
             )
+    if settings.lambda_foreground is None:
+        weights = _balanced(weights, foreground)
     return GroundTruth(
         shape=ct_shape,
         voxels=voxels,
@@ -235,8 +244,17 @@ def _particle_weights(
     near = border_weight(labels, sigma=settings.sigma, reach=settings.border_reach)[b, c]
     weights = np.zeros(len(zyx), dtype=np.float32)
     weights[foreground == 0] = near[foreground == 0] + settings.lambda_background
-    weights[foreground > 0] = settings.lambda_foreground
+    weights[foreground > 0] = settings.lambda_foreground or 0.0
     return weights
+
+
+def _balanced(weights: NDArray[np.float32], foreground: NDArray[np.int8]) -> NDArray[np.float32]:
+    """Weights with those of particles such that both totals are equal."""
+    of_particles = foreground == 1
+    background = float(weights[foreground == 0].sum(dtype=np.float64))
+    # without any background there is nothing to balance, and without weight nothing to learn
+    share = background / max(int(of_particles.sum()), 1) or LAMBDA_FOREGROUND
+    return np.where(of_particles, np.float32(share), weights)
 
 
 def weight_balance(truth: GroundTruth) -> dict[str, float]:

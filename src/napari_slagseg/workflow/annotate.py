@@ -92,7 +92,7 @@ def run(
 def balance_warnings(weights: Mapping[str, float], config: AnnotateConfig) -> tuple[str, ...]:
     """What to do where particle and background voxels weigh very differently (K Eq. 2)."""
     of_particles, of_background = weights["foreground"], weights["background"]
-    if of_particles <= 0 or of_background <= 0:
+    if config.lambda_foreground is None or of_particles <= 0 or of_background <= 0:
         return ()
     ratio = of_background / of_particles
     if 1 / UNBALANCED < ratio < UNBALANCED:
@@ -100,7 +100,8 @@ def balance_warnings(weights: Mapping[str, float], config: AnnotateConfig) -> tu
     wanted = config.lambda_foreground * ratio
     return (
         f"For the particle network background weighs {ratio:.2g} times as much as particles; the "
-        f"paper's constants made both about equal. Here --lambda-foreground {wanted:.2g} would.",
+        f"paper's constants made both about equal. Here --lambda-foreground {wanted:.2g} would, or "
+        "leave it out.",
     )
 
 

@@ -69,8 +69,11 @@ class AnnotateConfig(StepConfig):
     lambda_background: float = Field(
         default=0.013, ge=0, description="weight of background voxels (K Eq. 2)"
     )
-    lambda_foreground: float = Field(
-        default=0.04, ge=0, description="weight of particle voxels (K Eq. 2)"
+    lambda_foreground: float | None = Field(
+        default=None,
+        gt=0,
+        description="weight of particle voxels (K Eq. 2: 0.04); none given: such that particles "
+        "and background have the same total weight",
     )
     border_reach: float = Field(
         default=5.0,

@@ -34,7 +34,7 @@ from napari_slagseg.workflow.segment import segmented_phase_table
 from napari_slagseg.workflow.step import Step, StepResult
 
 DEMO_CONFIGS: Mapping[str, StepConfig] = {
-    # the phantom is packed densely: with the paper's 0.04 background would weigh 5 times as much
+    # less than balanced: so short a training separates better if in doubt it leaves a gap
     "annotate": AnnotateConfig(lambda_foreground=0.07),
     # grey shifts as large as the paper's hide the step between target and eucryptite for long
     "train-phase": TrainConfig(
