@@ -46,27 +46,26 @@ def assert_right(placed, cut, median=0.5, worst=2.0):
     assert error["share_placed"] > 0.9
 
 
-def test_maps_are_placed_with_nothing_known(easy, placed_blindly):
-    for placed, cut in zip(placed_blindly, easy.maps):
-        assert_right(placed, cut)
-        error = placement_error(placed, cut.coordinates)
-        assert error["share_within_1"] > 0.95
+def test_a_map_is_placed_with_nothing_known(easy, placed_blindly):
+    cut = easy.maps[1]
+    assert_right(placed_blindly, cut)
+    assert placement_error(placed_blindly, cut.coordinates)["share_within_1"] > 0.95
 
 
 def test_what_a_placement_says_of_itself(easy, placed_blindly):
-    for placed, cut in zip(placed_blindly, easy.maps):
-        assert placed.map_name == cut.mineral_map.name
-        assert placed.map_shape == cut.mineral_map.shape
-        assert placed.details["tilt_deg"] == pytest.approx(cut.tilt_deg, abs=1.5)
-        assert 0.5 < placed.score <= 1
-        json.dumps(dict(placed.details))
-        good = [c for c in placed.cutouts if c.accepted]
-        assert len(good) > 0.8 * len(placed.cutouts)
-        for c in good:  # each cutout's own pose is right, too
-            r, k = c.row + c.height // 2, c.column + c.width // 2
-            at = c.at(np.array(float(r)), np.array(float(k)))
-            assert np.linalg.norm(at - cut.coordinates[r, k]) < 2
-            assert np.linalg.norm(c.row_step_zyx) == pytest.approx(1 / 2.3, rel=0.02)
+    placed, cut = placed_blindly, easy.maps[1]
+    assert placed.map_name == cut.mineral_map.name
+    assert placed.map_shape == cut.mineral_map.shape
+    assert placed.details["tilt_deg"] == pytest.approx(cut.tilt_deg, abs=1.5)
+    assert 0.5 < placed.score <= 1
+    json.dumps(dict(placed.details))
+    good = [c for c in placed.cutouts if c.accepted]
+    assert len(good) > 0.8 * len(placed.cutouts)
+    for c in good:  # each cutout's own pose is right, too
+        r, k = c.row + c.height // 2, c.column + c.width // 2
+        at = c.at(np.array(float(r)), np.array(float(k)))
+        assert np.linalg.norm(at - cut.coordinates[r, k]) < 2
+        assert np.linalg.norm(c.row_step_zyx) == pytest.approx(1 / 2.3, rel=0.02)
 
 
 def test_a_map_of_another_sample_is_refused_with_the_numbers(easy_ct):

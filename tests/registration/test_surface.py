@@ -108,7 +108,7 @@ def test_wrong_areas_do_not_pull(textured, texture):
     fit = fit_surface(
         textured, textured.whole(1), replace(points, fractions=grey), start, PIXEL, order=0
     )
-    assert worst(fit.surface, true) < 0.15
+    assert worst(fit.surface, true) < 0.25
 
 
 def test_a_start_outside_of_the_ct_has_no_score(textured, texture):

@@ -1,11 +1,15 @@
 """What is accepted, at the default thresholds."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from napari_slagseg.registration import RegistrationSettings
 from napari_slagseg.registration.surface import SurfaceFit, flat_surface
 from napari_slagseg.registration.verdict import (
+    distinct_places,
     ratio_to_second,
     reasons_to_refuse,
     refusal,
@@ -27,6 +31,13 @@ def test_the_second_place_is_another_place():
     assert ratio_to_second([fit(0.9, angle=359.0), fit(0.6, angle=30.0)], 8) == pytest.approx(1.5)
 
 
+def test_what_lies_outside_counts_as_unexplained():
+    """A sliver that matches well does not stand above a whole map that matches."""
+    sliver, whole = replace(fit(0.8, z=90.0), coverage=0.3), fit(0.6)
+    assert distinct_places([sliver, whole], 8) == [whole, sliver]
+    assert ratio_to_second([sliver, whole], 8) == pytest.approx(0.6 / (0.8 * np.sqrt(0.3)))
+
+
 def test_no_second_place_is_no_doubt_and_no_place_is_no_ratio():
     assert ratio_to_second([fit(0.9), fit(0.89, z=52.0)], 8) == np.inf
     assert ratio_to_second([fit(0.9)], 8) == np.inf
@@ -34,8 +45,8 @@ def test_no_second_place_is_no_doubt_and_no_place_is_no_ratio():
 
 
 def test_a_good_map_is_accepted():
-    assert reasons_to_refuse(S.sure_score, 2.0, 1.0, S) == []
-    assert reasons_to_refuse(S.sure_score, np.inf, 1.0, S) == []
+    assert reasons_to_refuse(S.sure_score, 2.0, 1.0, 400, S) == []
+    assert reasons_to_refuse(S.sure_score, np.inf, 1.0, 400, S) == []
 
 
 @pytest.mark.parametrize(
@@ -47,9 +58,7 @@ def test_a_good_map_is_accepted():
     ],
 )
 def test_a_refusal_names_the_numbers(score, ratio, share, words):
-    import re
-
-    reasons = reasons_to_refuse(score, ratio, share, S)
+    reasons = reasons_to_refuse(score, ratio, share, 400, S)
     assert len(reasons) == 1
     assert re.search(words, refusal(reasons))
     assert "landmarks" in refusal(reasons)
@@ -57,8 +66,16 @@ def test_a_refusal_names_the_numbers(score, ratio, share, words):
 
 def test_without_a_second_place_more_correlation_is_asked_for():
     score = (S.accept_score + S.lone_score) / 2
-    assert reasons_to_refuse(score, np.inf, 1.0, S)
-    assert not reasons_to_refuse(score, S.accept_ratio + 0.01, 1.0, S)
+    assert reasons_to_refuse(score, np.inf, 1.0, 400, S)
+    assert not reasons_to_refuse(score, S.accept_ratio + 0.01, 1.0, 400, S)
+
+
+def test_small_maps_need_more():
+    score = (S.accept_score + S.small_map_score) / 2
+    assert not reasons_to_refuse(score, 2.0, 1.0, 400, S)
+    (reason,) = reasons_to_refuse(score, 2.0, 1.0, 90, S)
+    assert f"at least {S.small_map_score} is needed for a map of only 90 voxels" in reason
+    assert not reasons_to_refuse(S.small_map_score, 2.0, 1.0, 90, S)
 
 
 def test_small_maps_are_accepted_with_a_warning():

@@ -115,11 +115,11 @@ def find_consensus(
         distance = np.linalg.norm(off - terms @ change, axis=1)
         scale = max(1.4826 * float(np.median(distance)), 0.1 * outlier)
         cut = min(_TUKEY * scale, 2 * outlier)
-        # the median length of a normal vector is 1.54 times its deviation along one axis
-        scatter = max(float(np.median(distance)) / 1.54, _LEAST_SCATTER)
         weights = base * np.clip(1 - (distance / cut) ** 2, 0.0, 1.0) ** 2
         if not weights.any():
             weights = base
+        # the median length of a normal vector is 1.54 times its deviation along one axis
+        scatter = max(float(np.median(distance[weights > 0])) / 1.54, _LEAST_SCATTER)
     agreed = surface.plus(change)
     residuals = np.linalg.norm(centres - agreed.at(rows, columns), axis=1)
     return Consensus(agreed, residuals, residuals <= outlier)

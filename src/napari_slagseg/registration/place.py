@@ -344,7 +344,7 @@ def _result(
         cutouts = tuple(job.cutout(f, agreed, k, median) for k, f in enumerate(found))
         surface = job.lattice(agreed, found)
     accepted = sum(c.accepted for c in cutouts) / max(len(cutouts), 1)
-    reasons = reasons_to_refuse(best.score, ratio, accepted, s)
+    reasons = reasons_to_refuse(best.score, ratio, accepted, min(job.extent), s)
     placed = not reasons and surface is not None
     reason = warning_for(best.score, min(job.extent), s) if placed else refusal(reasons)
     return PlacedMap(

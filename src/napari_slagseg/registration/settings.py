@@ -74,7 +74,10 @@ class RegistrationSettings:
     lone_score : float
         Least correlation where the search had no second place to compare with.
     small_map_voxels : int
-        Below this extent wrong places can look right: accepted only with a warning.
+        Below this extent wrong places can look right: accepted only with a warning,
+        and from `small_map_score` on.
+    small_map_score : float
+        Least correlation of such a small map.
     size_tolerance : float
         How much larger than the CT a map may be.
     lattice_voxels : float
@@ -111,11 +114,12 @@ class RegistrationSettings:
     accept_distance_voxels: float = 2.0
     accept_relative_correlation: float = 0.75
     accept_ratio: float = 1.25
-    accept_score: float = 0.55
+    accept_score: float = 0.53
     accept_cutouts: float = 0.3
     sure_score: float = 0.8
-    lone_score: float = 0.7
+    lone_score: float = 0.55
     small_map_voxels: int = 160
+    small_map_score: float = 0.75
     size_tolerance: float = 0.25
     lattice_voxels: float = 16.0
 

@@ -31,6 +31,11 @@ CORRELATED_PIXELS = 9.0
 that many pixels count as one when the data are weighed against the priors."""
 
 
+SCORE_SLACK = 0.02
+"""Robust weights leave wrong areas out, which costs correlation, for that counts all
+pixels: a later iteration stands unless it lost more than this."""
+
+
 def basis(u: FloatArray, v: FloatArray, order: int) -> FloatArray:
     """(n, terms) values of the basis functions."""
     return np.stack([u**i * v**j for i, j in _POWERS[: N_TERMS[order]]], axis=-1)
@@ -266,7 +271,7 @@ def fit_surface(
     Returns
     -------
     SurfaceFit
-        Of the best iteration by multiple correlation.
+        Of the last iteration that lost no correlation worth mentioning.
     """
     settings = prepared.settings
     tolerance = settings.pixel_size_tolerance if tolerance is None else tolerance
@@ -279,7 +284,7 @@ def fit_surface(
     reach = 2.0 * float(block.pitch.max())
     n_phases = points.fractions.shape[1]
     surface, best = start, None
-    still = 0
+    still, top = 0, 0.0
     for iteration in range(iterations + 1):
         q = terms @ surface.coefficients
         samples, inside = sample_block(prepared, block, q)
@@ -302,11 +307,10 @@ def fit_surface(
             noise = 1.4826 * float(np.median(np.abs(residual[inside]))) + 1e-6
             robust = weights * np.clip(1.0 - (residual / (4.685 * noise)) ** 2, 0.0, 1.0) ** 2
             linear, _ = _linear_fit(_moments(columns, robust), slice(0, -1), float(robust.sum()))
-        if best is None or score > best.score + 1e-5:
+        if best is None or score > top - SCORE_SLACK:
             best = SurfaceFit(surface, score, linear[:n_phases], coverage, noise)
-            still = 0
-        else:
-            still += 1
+        still = 0 if score > top + 1e-5 else still + 1
+        top = max(top, score)
         if iteration == iterations or still >= 3:
             break
         slopes = samples[:, 1:].astype(np.float64)

@@ -57,7 +57,11 @@ def ratio_to_second(fits: list[SurfaceFit], level: int) -> float:
 
 
 def reasons_to_refuse(
-    score: float, ratio: float, accepted_share: float, settings: RegistrationSettings
+    score: float,
+    ratio: float,
+    accepted_share: float,
+    extent: float,
+    settings: RegistrationSettings,
 ) -> list[str]:
     """What speaks against a placement; empty if nothing does.
 
@@ -69,14 +73,20 @@ def reasons_to_refuse(
         To the second distinct place; infinite where there was none to compare with.
     accepted_share : float
         Of the cutouts.
+    extent : float
+        Shorter side of the map in voxels.
     settings : RegistrationSettings
     """
     reasons = []
     needed = settings.accept_score if np.isfinite(ratio) else settings.lone_score
+    size = ""
+    if extent < settings.small_map_voxels:
+        needed = max(needed, settings.small_map_score)
+        size = f" for a map of only {extent:.0f} voxels"
     if score < needed:
         reasons.append(
             f"its correlation with the CT is {score:.2f} at the best place "
-            f"(at least {needed} is needed)"
+            f"(at least {needed} is needed{size})"
         )
     if ratio < settings.accept_ratio and score < settings.sure_score:
         reasons.append(
