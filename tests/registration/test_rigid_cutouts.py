@@ -94,7 +94,7 @@ def test_shift_and_rotation_of_a_curved_cutout_are_found(bare, texture, sag):
     assert np.linalg.norm(start.coefficients[0] - true.coefficients[0]) > 1.5
     np.testing.assert_allclose(fit.surface.coefficients[0], true.coefficients[0], atol=0.1)
     assert (
-        np.linalg.norm(fit.surface.at(rows, columns) - true.at(rows, columns), axis=1).max() < 0.2
+        np.linalg.norm(fit.surface.at(rows, columns) - true.at(rows, columns), axis=1).max() < 0.3
     )
     by_row, by_column = fit.surface.steps(np.array(79.5), np.array(99.5))
     assert np.linalg.norm(by_row) == pytest.approx(0.4, rel=0.005)
