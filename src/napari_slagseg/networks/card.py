@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from napari_slagseg.data import Phase, PhaseTable, SlagsegError, VoxelSize
+from napari_slagseg.data.volume import checked_voxel_size
 from napari_slagseg.networks.settings import NetworkKind
 
 FORMAT = 1
+LEVELS = 4
+"""Widths of a network: one more than it has poolings."""
+
+
+class NewerCardError(SlagsegError):
+    """A card of a later version."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +78,7 @@ class NetworkCard:
         try:
             content = dict(values)
             if int(content.pop("format")) > FORMAT:
-                raise SlagsegError(
+                raise NewerCardError(
                     f"{source} was written by a newer version of napari-slagseg. Update it."
                 )
             table = content.pop("table")
@@ -81,15 +89,34 @@ class NetworkCard:
             if content["architecture"] != "residual-unet-3d":
                 raise ValueError(f"unknown architecture {content['architecture']!r}")
             content["widths"] = tuple(int(w) for w in content["widths"])
+            if len(content["widths"]) != LEVELS or min(content["widths"]) < 1:
+                raise ValueError(f"the widths are {content['widths']}")
+            limits = (float(low), float(high))
+            if not (math.isfinite(limits[0]) and math.isfinite(limits[1]) and low < high):
+                raise ValueError(f"the grey limits are {limits}")
+            phases = PhaseTable(tuple(Phase(**p) for p in table["phases"]), table["target"])
+            classes = len(phases) if content["kind"] == "phase" else 1
+            if content["channels"] != classes or phases.ids != tuple(range(len(phases))):
+                raise ValueError(
+                    f"{content['channels']} outputs, but classes {phases.ids} for a "
+                    f"{content['kind']} network"
+                )
             return cls(
-                table=PhaseTable(tuple(Phase(**p) for p in table["phases"]), table["target"]),
-                grey_limits=(float(low), float(high)),
-                voxel_size_um=(float(z), float(y), float(x)),
+                table=phases,
+                grey_limits=limits,
+                voxel_size_um=checked_voxel_size((float(z), float(y), float(x))),
                 **content,
             )
-        except SlagsegError:
+        except NewerCardError:
             raise
-        except (KeyError, TypeError, ValueError) as error:
+        except (
+            AttributeError,
+            KeyError,
+            OverflowError,
+            SlagsegError,
+            TypeError,
+            ValueError,
+        ) as error:
             raise SlagsegError(
                 f"{source} holds no valid card of a network ({error}). "
                 "Use weights that this program trained."

@@ -91,6 +91,8 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         notes = json.loads(metadata.get("slagseg", "{}"))
+        if not isinstance(notes, dict):
+            raise ValueError("its notes are no JSON object")
     except (SafetensorError, ValueError, OSError) as error:
         raise SlagsegError(
             f"{path} is not a whole safetensors checkpoint ({error}). Train again, or use a backup."
@@ -118,6 +120,8 @@ def fill(network: ResidualUNet, tensors: Mapping[str, Tensor], source: str) -> N
             f"{network.channels} outputs: '{name}' is {found}, expected {wanted}. "
             "It was trained with another size or other phases."
         )
+    if next(network.parameters()).is_meta:
+        network.to_empty(device="cpu")
     network.load_state_dict(dict(tensors))
 
 
@@ -145,12 +149,9 @@ def load_network(path: str | Path) -> TrainedNetwork:
             "Use weights that this program trained."
         )
     card = NetworkCard.from_json(notes["card"], str(file))
-    classes = len(card.table) if card.kind == "phase" else 1
-    if card.channels != classes:
-        raise SlagsegError(
-            f"{file}: the card names {classes} classes, but the network has {card.channels}."
-        )
-    network = build_unet(card.channels, card.widths)
+    # without memory until the shapes are known to fit: a card may say anything
+    with torch.device("meta"):
+        network = build_unet(card.channels, card.widths)
     fill(network, tensors, str(file))
     return TrainedNetwork(network.eval(), card, str(file))
 

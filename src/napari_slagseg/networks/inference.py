@@ -27,7 +27,7 @@ from napari_slagseg.networks.training import chosen_threads
 from napari_slagseg.networks.unet import fold_batch_norms
 
 HALO = 32
-"""Context around a tile. What a network sees reaches 70 voxels, but so weakly beyond
+"""Context around a tile. What a network sees reaches 58 voxels, but so weakly beyond
 this that labels hardly change; `tests/networks` bounds it on a trained network."""
 
 CPU_BYTES = 3_000_000_000

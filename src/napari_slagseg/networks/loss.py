@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -47,4 +51,25 @@ def focal_loss(logits: Tensor, truth: Tensor, weights: Tensor, gamma: float = 2.
     return -(weights[:, None] * missed**gamma * log_p).sum()
 
 
-__all__ = ["focal_loss"]
+def at_known(logits: Tensor, known: Sequence[NDArray[np.int64]]) -> Tensor:
+    """Logits of the known voxels alone; no gradient ever reaches the others.
+
+    Parameters
+    ----------
+    logits : (batch, channels, z, y, x)
+    known : sequence of (n_i,) int64
+        Flat indices of each patch's known voxels.
+
+    Returns
+    -------
+    (sum of n_i, channels)
+        In the order of the batch.
+    """
+    flat = logits.flatten(2)
+    rows = [
+        flat[i][:, torch.from_numpy(indices).to(logits.device)].T for i, indices in enumerate(known)
+    ]
+    return torch.cat(rows)
+
+
+__all__ = ["at_known", "focal_loss"]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import math
 import time
 from collections.abc import Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_slagseg import __version__
 from napari_slagseg.data import (
     CancelledError,
     CancelToken,
@@ -38,7 +41,7 @@ from napari_slagseg.networks.checkpoints import (
     save_tensors,
     save_weights,
 )
-from napari_slagseg.networks.loss import focal_loss
+from napari_slagseg.networks.loss import at_known, focal_loss
 from napari_slagseg.networks.patches import (
     Patch,
     SparseLabels,
@@ -57,6 +60,9 @@ if TYPE_CHECKING:
 
 VALIDATION_WINDOWS = 12
 """Windows that the validation looks at after each epoch, at most."""
+
+_MAY_CHANGE = ("epochs", "device", "mixed_precision", "threads")
+"""Settings that a training may go on with another value of."""
 
 
 @contextmanager
@@ -169,10 +175,11 @@ class _Training:
             **provenance,
             "truth_sha256": _hash(self.labels),
             "held_out_sha256": None if self.held_out is None else _hash(self.held_out),
+            "napari_slagseg": __version__,
             "torch": torch.__version__,
             "device": str(self.device),
         }
-        self.data = to_eight_bit(ct.data, self.card.grey_limits)
+        self.ct = ct
         self.patch = fitting_patch(settings.patch, ct.shape)
         self.turns = (
             turns(self.patch, ct.voxel_size_um, settings.mirrors) if settings.rotations else []
@@ -205,7 +212,8 @@ class _Training:
                 )
             fill(self.network, first.network.state_dict(), str(initial))
             # the first run's grey limits go with its weights
-            self.card = NetworkCard(**{**vars(self.card), "grey_limits": first.card.grey_limits})
+            self.card = replace(self.card, grey_limits=first.card.grey_limits)
+        self.data = to_eight_bit(self.ct.data, self.card.grey_limits)
 
     def _save_state(self) -> None:
         tensors = {f"model.{k}": v for k, v in self.network.state_dict().items()}
@@ -220,12 +228,28 @@ class _Training:
             "loss_sum": self.loss_sum,
             "weight_sum": self.weight_sum,
             "history": self.history,
-            "settings": {k: v for k, v in asdict(self.settings).items() if k != "epochs"},
+            "grey_limits": self.card.grey_limits,
+            "run": self._run_notes(),
         }
         save_tensors(self.folder / STATE, tensors, notes)
 
+    def _run_notes(self) -> dict[str, Any]:
+        """What must be the same for a training to go on as if it had not been stopped."""
+        same = {k: v for k, v in asdict(self.settings).items() if k not in _MAY_CHANGE}
+        same["ground truth"] = self.provenance["truth_sha256"]
+        same["held-out truth"] = self.provenance["held_out_sha256"]
+        # through text, so that tuples are lists on both sides
+        return dict(json.loads(json.dumps(same)))
+
     def _load_state(self, path: Path) -> None:
         tensors, notes = read_tensors(path)
+        before, now = notes.get("run", {}), self._run_notes()
+        other = [name.replace("_", " ") for name in now if before.get(name) != now[name]]
+        if other:
+            raise SlagsegError(
+                f"{path} is the state of a training with another {', '.join(other)}, so this one "
+                "cannot go on from it. Train in another folder, or begin anew (resume=False)."
+            )
         fill(
             self.network,
             {k[6:]: v for k, v in tensors.items() if k.startswith("model.")},
@@ -247,6 +271,8 @@ class _Training:
         self.best = float("inf") if notes["best"] is None else float(notes["best"])
         self.loss_sum, self.weight_sum = float(notes["loss_sum"]), float(notes["weight_sum"])
         self.history = list(notes["history"])
+        low, high = notes["grey_limits"]
+        self.card = replace(self.card, grey_limits=(float(low), float(high)))
 
     # -- the loop ----------------------------------------------------------
 
@@ -268,6 +294,12 @@ class _Training:
                 raise CancelledError("cancelled by the user; the training can be resumed")
             self.network.train()
             loss, weight = self._train_step()
+            if not math.isfinite(loss):
+                raise SlagsegError(
+                    f"The training of the {s.kind} network diverged at step {self.step + 1}: the "
+                    f"loss is {loss}. Lower the learning rate (it is {s.learning_rate:g}) and "
+                    "train anew."
+                )
             self.loss_sum += loss
             self.weight_sum += weight
             self.step += 1
@@ -302,8 +334,9 @@ class _Training:
             scores = {k: v for k, v in row.items() if k != "epoch"}
             self.card = self.card.with_results(scores, notes)
             save_weights(self.folder, self.network, self.card)
-        self._save_state()
+        # the state last: whatever a kill cut off before it is done again on resuming
         write_frame(self.folder / "history.csv", pd.DataFrame(self.history))
+        self._save_state()
         return found
 
     def _train_step(self) -> tuple[float, float]:
@@ -343,13 +376,10 @@ class _Training:
 
     def _known(self, logits: Tensor, patches: list[Patch]) -> tuple[Tensor, Tensor, Tensor]:
         """Logits, classes and weights of the known voxels of a batch."""
-        flat = logits.flatten(2)
-        rows = [
-            flat[i][:, torch.from_numpy(p.known).to(self.device)].T for i, p in enumerate(patches)
-        ]
+        known = at_known(logits, [p.known for p in patches])
         classes = torch.from_numpy(np.concatenate([p.classes for p in patches]))
         weights = torch.from_numpy(np.concatenate([p.weights for p in patches]))
-        return torch.cat(rows), classes.to(self.device), weights.to(self.device)
+        return known, classes.to(self.device), weights.to(self.device)
 
     @torch.no_grad()
     def _validate(self, labels: SparseLabels) -> dict[str, float]:
