@@ -1,4 +1,4 @@
-"""Take the pictures of the docs from a finished demo project.
+"""Take the pictures of the docs from a finished demo project, clicking as a user would.
 
 Run (under a display, or with xvfb-run): python scripts/docs_screenshots.py demo/project
 """
@@ -8,9 +8,41 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from napari_slagseg.widgets.launch import screenshot_project
+import napari
 
-PAGES = ("Register", "Train", "Segment", "Correct", "Measure")
+from napari_slagseg.widgets import layers
+from napari_slagseg.widgets.launch import add_workflow_dock, settle, view_project
+from napari_slagseg.widgets.workflow_dock import WorkflowDock
+
+
+def show_only(viewer: napari.Viewer, names: set[str]) -> None:
+    """Make these layers visible and hide the others."""
+    for layer in viewer.layers:
+        layer.visible = layer.name in names
+
+
+def register(viewer: napari.Viewer, dock: WorkflowDock) -> None:
+    """The first map on its cut, with its cutouts."""
+    name = dock.register_page.maps.currentText()
+    show_only(viewer, {layers.CT_LAYER})
+    dock.register_page.thickness.setValue(9)
+    dock.register_page._go()
+    viewer.layers.selection.active = viewer.layers[layers.map_layer_name(name)]
+
+
+def correct(viewer: napari.Viewer, dock: WorkflowDock) -> None:
+    """Particles, and a stroke of the brush across the middle."""
+    show_only(viewer, {layers.CT_LAYER, layers.PARTICLES_LAYER})
+    dock.correct_page.paint()
+    errors = viewer.layers[layers.ERRORS_LAYER]
+    errors.brush_size = 3
+    particles = viewer.layers[layers.PARTICLES_LAYER].data
+    z, y, x = viewer.dims.current_step[0], particles.shape[1] // 2, particles.shape[2] // 2
+    for step in range(-9, 10):
+        errors.paint((z, y + step, x + step // 3), 1)
+
+
+PAGES = {"Register": register, "Correct": correct, "Train": None, "Measure": None}
 
 
 def main() -> None:
@@ -22,8 +54,20 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     for page in arguments.pages:
+        viewer = view_project(arguments.project, block=False)
+        viewer.window.resize(1600, 1000)
+        dock = add_workflow_dock(viewer)
+        dock.show_page(page)
+        settle(2.0)
+        viewer.reset_view()
+        act = PAGES[page]
+        if act is not None:
+            act(viewer, dock)
+        settle(1.0)
         path = arguments.out / f"{page.lower()}.png"
-        screenshot_project(arguments.project, path, page=page)
+        viewer.screenshot(path=str(path), canvas_only=False, flash=False)
+        dock.session.close()
+        viewer.close()
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,20 +13,25 @@ VoxelSize = tuple[float, float, float]
 """Edge lengths of a voxel along (z, y, x) in micrometres."""
 
 
+LARGEST_UM = 100_000.0
+"""Largest voxel, 10 cm; beyond it somebody meant another unit."""
+
+
 def checked_voxel_size(size: float | tuple[float, ...], what: str = "The voxel size") -> VoxelSize:
     """Voxel size as three positive numbers (z, y, x) in micrometres.
 
     Raises
     ------
     SlagsegError
-        If there are not one or three numbers, or one is not finite and above 0.
+        If there are not one or three numbers, or one is not above 0 and at most `LARGEST_UM`.
     """
     numbers = (float(size),) * 3 if isinstance(size, (int, float)) else tuple(map(float, size))
     if len(numbers) == 1:
         numbers = numbers * 3
-    if len(numbers) != 3 or not all(math.isfinite(n) and n > 0 for n in numbers):
+    if len(numbers) != 3 or not all(0 < n <= LARGEST_UM for n in numbers):
         raise SlagsegError(
-            f"{what} is {size}; it must be one number above 0, or three (z, y, x), in micrometres."
+            f"{what} is {size}; it must be one number above 0, or three (z, y, x), in micrometres "
+            f"(and no more than {LARGEST_UM:,.0f})."
         )
     return (numbers[0], numbers[1], numbers[2])
 

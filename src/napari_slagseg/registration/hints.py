@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from napari_slagseg.data import BACKGROUND, MineralMap, SlagsegError
+from napari_slagseg.data import BACKGROUND, MineralMap, SlagsegError, VoxelSize
 from napari_slagseg.registration.coarse import SearchSpace
 from napari_slagseg.registration.landmarks import landmark_pose
 from napari_slagseg.registration.pyramid import FloatArray, PreparedCT
@@ -34,8 +34,20 @@ class Landmarks:
     voxels: FloatArray
 
 
-def check_map(prepared: PreparedCT, mineral_map: MineralMap) -> None:
-    """Refuse a map that cannot be placed at all.
+def check_map(
+    ct_shape: tuple[int, ...],
+    voxel_size_um: VoxelSize,
+    mineral_map: MineralMap,
+    size_tolerance: float,
+) -> None:
+    """Refuse a map that cannot be placed at all; the CT need not even be read.
+
+    Parameters
+    ----------
+    ct_shape, voxel_size_um : (z, y, x)
+    mineral_map : MineralMap
+    size_tolerance : float
+        See `RegistrationSettings`.
 
     Raises
     ------
@@ -50,13 +62,14 @@ def check_map(prepared: PreparedCT, mineral_map: MineralMap) -> None:
             "the CT. Check the legend and the file."
         )
     map_um = np.array(mineral_map.shape) * mineral_map.pixel_size_um
-    ct_um = np.array(prepared.volume.shape) * np.array(prepared.volume.voxel_size_um)
+    ct_um = np.array(ct_shape) * np.array(voxel_size_um)
+    in_plane_um = float(np.sqrt(voxel_size_um[1] * voxel_size_um[2]))
     longest = np.sort(ct_um[1:])[::-1]
-    if np.any(np.sort(map_um)[::-1] > longest * (1 + prepared.settings.size_tolerance)):
-        swapped = map_um / mineral_map.pixel_size_um * prepared.unit_um
+    if np.any(np.sort(map_um)[::-1] > longest * (1 + size_tolerance)):
+        swapped = map_um / mineral_map.pixel_size_um * in_plane_um
         hint = (
             " Were voxel size and pixel size exchanged?"
-            if mineral_map.pixel_size_um > prepared.unit_um
+            if mineral_map.pixel_size_um > in_plane_um
             else ""
         )
         raise SlagsegError(

@@ -273,9 +273,9 @@ def place_map(
     """
     began = time.perf_counter()
     prepared = ct if isinstance(ct, PreparedCT) else prepare_ct(ct, settings, progress, cancel)
-    check_map(prepared, mineral_map)
+    volume, s = prepared.volume, prepared.settings
+    check_map(volume.shape, volume.voxel_size_um, mineral_map, s.size_tolerance)
     job = _Placing(prepared, mineral_map, seed)
-    s = prepared.settings
     level = job.coarse_level()
     space = search_space(prepared, job.centre, height_window, angle_deg, mirror, landmarks, level)
     images = fraction_images(mineral_map, job.slots, prepared.unit_um, level, s.ct_blur_voxels)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast
-
-import numpy as np
+from dataclasses import replace
 
 from napari_slagseg.data import (
     CancelToken,
@@ -19,9 +16,6 @@ from napari_slagseg.data import (
 from napari_slagseg.project import Project
 from napari_slagseg.workflow.configs import RegisterConfig
 from napari_slagseg.workflow.step import Step, StepResult, digest
-
-if TYPE_CHECKING:
-    from napari_slagseg.registration import PreparedCT, RegistrationSettings
 
 
 def _inputs(project: Project) -> dict[str, str]:
@@ -47,23 +41,6 @@ def _summary(placed: PlacedMap) -> dict[str, object]:
     }
 
 
-@dataclass(frozen=True)
-class _Sizes:
-    """What of a prepared CT is known before it is prepared, and even before it is read."""
-
-    shape: tuple[int, int, int]
-    voxel_size_um: VoxelSize
-    settings: RegistrationSettings
-
-    @property
-    def volume(self) -> _Sizes:
-        return self
-
-    @property
-    def unit_um(self) -> float:
-        return float(np.sqrt(self.voxel_size_um[1] * self.voxel_size_um[2]))
-
-
 def check_fit(
     ct_shape: tuple[int, int, int], voxel_size_um: VoxelSize, mineral_map: MineralMap
 ) -> None:
@@ -77,8 +54,7 @@ def check_fit(
     from napari_slagseg.registration import RegistrationSettings
     from napari_slagseg.registration.hints import check_map
 
-    sizes = _Sizes(ct_shape, voxel_size_um, RegistrationSettings())
-    check_map(cast("PreparedCT", sizes), mineral_map)
+    check_map(ct_shape, voxel_size_um, mineral_map, RegistrationSettings().size_tolerance)
 
 
 def run(
