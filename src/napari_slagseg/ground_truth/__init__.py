@@ -1,11 +1,8 @@
 """Placed maps to sparse labels and weights; painted corrections."""
 
+from napari_slagseg.ground_truth.balance import phase_weights, weight_balance
 from napari_slagseg.ground_truth.border_weights import border_weight
-from napari_slagseg.ground_truth.build import (
-    TruthSettings,
-    build_ground_truth,
-    weight_balance,
-)
+from napari_slagseg.ground_truth.build import TruthSettings, build_ground_truth
 from napari_slagseg.ground_truth.corrections import apply_corrections
 from napari_slagseg.ground_truth.held_out import hold_out
 from napari_slagseg.ground_truth.map_particles import label_map_particles
@@ -26,6 +23,7 @@ __all__ = [
     "hold_out",
     "invert_surface",
     "label_map_particles",
+    "phase_weights",
     "sheet_on_cutouts",
     "sheet_on_surface",
     "touching_particles",

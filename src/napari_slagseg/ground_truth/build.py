@@ -24,6 +24,7 @@ from napari_slagseg.data import (
     no_progress,
     stop_if_cancelled,
 )
+from napari_slagseg.ground_truth.balance import phase_weights, with_equal_totals
 from napari_slagseg.ground_truth.border_weights import border_weight
 from napari_slagseg.ground_truth.map_particles import (
     MINIMUM_PARTICLE_PIXELS,
@@ -32,9 +33,6 @@ from napari_slagseg.ground_truth.map_particles import (
 )
 from napari_slagseg.ground_truth.rasterise import Sheet, sheet_on_cutouts, sheet_on_surface
 from napari_slagseg.ground_truth.touching import touching_particles
-
-LAMBDA_FOREGROUND = 0.04
-"""K's weight of particle voxels."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +49,8 @@ class TruthSettings:
         a network learns to call everything background.
     border_reach, sigma : float
         Of the border weight, in voxels.
+    balance_phases : float
+        See `balance.phase_weights`; 0 is the paper's.
     follow : {"surface", "cutouts"}
         Lay the labels on the smooth surface, or on each cutout's own plane.
     group : bool
@@ -63,6 +63,7 @@ class TruthSettings:
     lambda_foreground: float | None = None
     border_reach: float = 5.0
     sigma: float = 5.0
+    balance_phases: float = 0.0
     follow: Literal["surface", "cutouts"] = "surface"
     group: bool = True
     minimum_particle_pixels: int = MINIMUM_PARTICLE_PIXELS
@@ -171,14 +172,14 @@ def build_ground_truth(
                 zyx[of_map], particles[of_map], foreground[of_map], sheet.axis, settings
             )
     if settings.lambda_foreground is None:
-        weights = _balanced(weights, foreground)
+        weights = with_equal_totals(weights, foreground)
     return GroundTruth(
         shape=ct_shape,
         voxels=voxels,
         phases=phases.astype(np.int16),
         particles=particles,
         foreground=foreground,
-        phase_weights=(phases >= 0).astype(np.float32),
+        phase_weights=phase_weights(phases, settings.balance_phases),
         particle_weights=weights,
         map_index=map_index,
         cutout_index=cutouts.astype(np.int16),
@@ -248,25 +249,4 @@ def _particle_weights(
     return weights
 
 
-def _balanced(weights: NDArray[np.float32], foreground: NDArray[np.int8]) -> NDArray[np.float32]:
-    """Weights with those of particles such that both totals are equal."""
-    of_particles = foreground == 1
-    background = float(weights[foreground == 0].sum(dtype=np.float64))
-    # without any background there is nothing to balance, and without weight nothing to learn
-    share = background / max(int(of_particles.sum()), 1) or LAMBDA_FOREGROUND
-    return np.where(of_particles, np.float32(share), weights)
-
-
-def weight_balance(truth: GroundTruth) -> dict[str, float]:
-    """Total particle-network weight on foreground and on background voxels.
-
-    K chose the constants of Eq. 2 so that the two are about equal.
-    """
-    weights = truth.particle_weights.astype(np.float64)
-    return {
-        "foreground": float(weights[truth.foreground == 1].sum()),
-        "background": float(weights[truth.foreground == 0].sum()),
-    }
-
-
-__all__ = ["TruthSettings", "build_ground_truth", "weight_balance"]
+__all__ = ["TruthSettings", "build_ground_truth"]

@@ -46,6 +46,7 @@ def run(
         lambda_background=config.lambda_background,
         lambda_foreground=config.lambda_foreground,
         border_reach=config.border_reach,
+        balance_phases=config.balance_phases,
         follow=config.follow,
         group=config.group,
     )

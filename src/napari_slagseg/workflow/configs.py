@@ -80,6 +80,11 @@ class AnnotateConfig(StepConfig):
         gt=0,
         description="voxels up to which a second particle counts as near (K Eq. 2)",
     )
+    balance_phases: Fraction = Field(
+        default=0.0,
+        description="how far rare phases are made to weigh as much as common ones: 0 not at all "
+        "(K), 1 wholly; for short trainings, which miss rare phases otherwise",
+    )
     hold_out: Literal["auto", "map", "cutouts", "none"] = Field(
         default="auto",
         description="what is kept from training to check the networks: "
