@@ -57,7 +57,6 @@ class SizeFraction:
 
 FINES = SizeFraction(20.0, 45.0, 0.08)
 FINE = SizeFraction(63.0, 100.0, 0.92)
-COARSE = SizeFraction(100.0, 250.0, 0.55)
 
 
 @dataclass(frozen=True)

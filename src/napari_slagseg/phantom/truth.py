@@ -99,9 +99,9 @@ def _classify(  # type: ignore[no-untyped-def]
     starts, members, cells,
 ):  # fmt: skip
     """(particle + 1, phase) of a point; (0, 0) outside, in films and in pores."""
-    cz = min(max(int((z + 0.5) // 12), 0), cells[0] - 1)
-    cy = min(max(int((y + 0.5) // 12), 0), cells[1] - 1)
-    cx = min(max(int((x + 0.5) // 12), 0), cells[2] - 1)
+    cz = min(max(int((z + 0.5) // CELL), 0), cells[0] - 1)
+    cy = min(max(int((y + 0.5) // CELL), 0), cells[1] - 1)
+    cx = min(max(int((x + 0.5) // CELL), 0), cells[2] - 1)
     cell = (cz * cells[1] + cy) * cells[2] + cx
     best, least, slope = -1, 1.0, 0.0
     other, second, other_slope = -1, NEAR, 0.0
