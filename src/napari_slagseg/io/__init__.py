@@ -8,6 +8,7 @@ from napari_slagseg.io.maps import read_mineral_map, write_false_colour, write_r
 from napari_slagseg.io.placements import read_placed_map, write_placed_map
 from napari_slagseg.io.raw import RawLayout
 from napari_slagseg.io.tables import (
+    read_frame,
     read_particle_table,
     write_figure,
     write_frame,
@@ -31,6 +32,7 @@ __all__ = [
     "fingerprint",
     "match_colours",
     "open_zarr_array",
+    "read_frame",
     "read_ground_truth",
     "read_json",
     "read_labels",

@@ -11,6 +11,7 @@ import pandas as pd
 from napari_slagseg.data import ColumnDefinition, ParticleTable, SlagsegError
 from napari_slagseg.io.atomic import atomic_file
 from napari_slagseg.io.formats import check_version, table_from_json, table_to_json
+from napari_slagseg.io.guards import READ_FAULTS, unreadable
 from napari_slagseg.io.text import read_json, require_file, write_json
 
 if TYPE_CHECKING:
@@ -39,6 +40,22 @@ def write_frame(path: str | Path, frame: pd.DataFrame) -> None:
     frame = frame.rename(columns=_harmless)
     with atomic_file(path) as temporary:
         frame.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def read_frame(path: str | Path, what: str = "the table") -> pd.DataFrame:
+    """Read a table that `write_frame` wrote; numbers to their last digit.
+
+    Raises
+    ------
+    SlagsegError
+        If it is missing or damaged.
+    """
+    path = Path(path)
+    require_file(path, what)
+    try:
+        return pd.read_csv(path, **_EVERY_DIGIT)
+    except READ_FAULTS as error:
+        raise unreadable(path, "a table", error) from error
 
 
 def write_particle_table(
@@ -148,4 +165,10 @@ def write_figure(figure: Figure, path: str | Path, dpi: int = 150) -> None:
         figure.savefig(temporary, format=kind, dpi=dpi, metadata=metadata)
 
 
-__all__ = ["read_particle_table", "write_figure", "write_frame", "write_particle_table"]
+__all__ = [
+    "read_frame",
+    "read_particle_table",
+    "write_figure",
+    "write_frame",
+    "write_particle_table",
+]

@@ -10,6 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_slagseg import io
+from napari_slagseg.data import SlagsegError
+from napari_slagseg.io.npy import read_npy
 from napari_slagseg.phantom.make import Phantom
 
 
@@ -69,17 +71,28 @@ def write_phantom(phantom: Phantom, folder: str | Path) -> None:
 
 
 def read_phantom_truth(folder: str | Path) -> PhantomTruth:
-    """Read the truth of a written phantom."""
-    truth = Path(folder) / "truth"
-    content = io.read_json(Path(folder) / "sample.json", "the phantom's description")
+    """Read the truth of a written phantom.
+
+    Raises
+    ------
+    SlagsegError
+        If a file of it is missing or damaged.
+    """
+    truth, description = Path(folder) / "truth", Path(folder) / "sample.json"
+    content = io.read_json(description, "the phantom's description")
+    try:
+        names = [str(m["name"]) for m in content["maps"]]
+    except (KeyError, TypeError) as error:
+        raise SlagsegError(
+            f"{description} does not describe a phantom: it names no maps. Make the phantom again."
+        ) from error
     return PhantomTruth(
         phases=io.read_labels(truth / "phases.tif").astype(np.uint8, copy=False),
         particles=io.read_labels(truth / "particles.tif").astype(np.uint32, copy=False),
         coordinates={
-            m["name"]: np.load(truth / f"coordinates_{m['name']}.npy", allow_pickle=False)
-            for m in content["maps"]
+            name: np.array(read_npy(truth / f"coordinates_{name}.npy").data) for name in names
         },
-        exact=pd.read_csv(truth / "exact.csv"),
+        exact=io.read_frame(truth / "exact.csv", "the exact volumes"),
     )
 
 
