@@ -89,12 +89,15 @@ def make_phantom(
     Raises
     ------
     SlagsegError
-        If preset or degradation is not known.
+        If preset or degradation is not known, or a number is negative.
     """
     if preset not in PRESETS:
         raise SlagsegError(f"There is no preset '{preset}'. Choose: {', '.join(PRESETS)}.")
     if degradation not in LEVELS:
         raise SlagsegError(f"There is no degradation '{degradation}'. Choose: {', '.join(LEVELS)}.")
+    for name, number in (("seed", seed), ("number of maps", n_maps or 0)):
+        if number < 0:
+            raise SlagsegError(f"The {name} is {number}; it must be 0 or a whole number above.")
     size, level = PRESETS[preset], LEVELS[degradation]
     depth, height, width = size.shape
     radius = 0.47 * min(height, width)
