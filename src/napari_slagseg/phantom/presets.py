@@ -111,8 +111,9 @@ class DegradationLevel:
     Attributes
     ----------
     noise, blur_voxels, cupping, rings
-        Of the CT: standard deviation (share of the grey range), sigma of the
-        Gaussian, relative rise of grey from axis to rim, amplitude of the rings.
+        Of the CT: strength of the noise (its standard deviation is 1.17 times as
+        much, in shares of the grey range), sigma of the Gaussian, rise of grey from
+        axis to rim (share of the grey halfway in area), standard deviation of the rings.
     tilt_deg, sag
         Of the cut: largest tilt, and depth of its curvature as a share of the
         map's edge.
