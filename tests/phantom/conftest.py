@@ -14,8 +14,8 @@ RADIUS = 0.47 * 96
 
 @pytest.fixture(scope="session")
 def levels():
-    """The same tiny phantom at every level of degradation."""
-    return {level: make_phantom("tiny", level, 0) for level in LEVELS}
+    """The same tiny phantom at every level of degradation, the last with one map more."""
+    return {name: make_phantom("tiny", name, 0, n_maps=2 + (name == "extreme")) for name in LEVELS}
 
 
 @pytest.fixture(scope="session")

@@ -115,4 +115,4 @@ def test_maps_lie_in_the_ct_at_different_heights(levels):
             heights.append(z.mean())
             # the map covers the whole cylinder but for the shift of its centre
             assert inside(m).sum() * m.true_pixel_um**2 / VOXEL_UM**2 > 0.97 * np.pi * 45.12**2
-        assert heights[1] - heights[0] > 8
+        assert np.diff(heights).min() > 2

@@ -36,7 +36,7 @@ def polyhedral_diameters(packing):
 def test_particles_lie_in_the_stated_sieve_fractions(preset, sieves):
     # a piece of the large ones shows the same
     scale = PRESETS[preset].scale
-    edge = round(360 * scale)
+    edge = round(320 * scale)
     size = replace(PRESETS[preset], shape=(edge // 2, edge, edge))
     packing = pack(size, VOXEL_UM, 0.47 * edge, np.random.default_rng(0))
     diameters = polyhedral_diameters(packing) * VOXEL_UM / scale
