@@ -3,9 +3,21 @@
 from napari_slagseg.phantom.cuts import PhantomMap
 from napari_slagseg.phantom.files import PhantomTruth, read_phantom_truth, write_phantom
 from napari_slagseg.phantom.make import Phantom, make_phantom
-from napari_slagseg.phantom.presets import LEVELS, PHASES, PRESETS, Degradation, Preset
+from napari_slagseg.phantom.presets import (
+    DEMO_DEGRADATION,
+    DEMO_PRESET,
+    DEMO_SEED,
+    LEVELS,
+    PHASES,
+    PRESETS,
+    Degradation,
+    Preset,
+)
 
 __all__ = [
+    "DEMO_DEGRADATION",
+    "DEMO_PRESET",
+    "DEMO_SEED",
     "LEVELS",
     "PHASES",
     "PRESETS",

@@ -103,6 +103,11 @@ PRESETS: dict[str, PhantomSize] = {
     ),
 }
 
+DEMO_PRESET: Preset = "sample"
+DEMO_DEGRADATION: Degradation = "easy"
+DEMO_SEED = 0
+"""Sample of the demo, of ``sample_data`` and of napari's *Open Sample*."""
+
 
 @dataclass(frozen=True)
 class DegradationLevel:
@@ -155,6 +160,9 @@ LEVELS: dict[str, DegradationLevel] = {
 
 __all__ = [
     "AIR_GREY",
+    "DEMO_DEGRADATION",
+    "DEMO_PRESET",
+    "DEMO_SEED",
     "GREYS",
     "LEVELS",
     "PHASES",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from napari_slagseg.phantom import make_phantom
+from napari_slagseg.phantom import DEMO_DEGRADATION, DEMO_PRESET, DEMO_SEED, Preset, make_phantom
 from napari_slagseg.widgets.layers import contrast_limits, phase_colormap, placement
 
 
-def _layers(preset: str) -> list[tuple[Any, dict[str, Any], str]]:
-    phantom = make_phantom(preset, "easy", 0)
+def _layers(preset: Preset) -> list[tuple[Any, dict[str, Any], str]]:
+    phantom = make_phantom(preset, DEMO_DEGRADATION, DEMO_SEED)
     place = placement(phantom.ct.voxel_size_um)
     found: list[tuple[Any, dict[str, Any], str]] = [
         (
@@ -39,7 +39,7 @@ def tiny_phantom() -> list[tuple[Any, dict[str, Any], str]]:
 
 def sample_phantom() -> list[tuple[Any, dict[str, Any], str]]:
     """Phantom of the demo with its truth."""
-    return _layers("sample")
+    return _layers(DEMO_PRESET)
 
 
 __all__ = ["sample_phantom", "tiny_phantom"]

@@ -20,6 +20,9 @@ from napari_slagseg.data import (
     no_progress,
 )
 from napari_slagseg.phantom import (
+    DEMO_DEGRADATION,
+    DEMO_PRESET,
+    DEMO_SEED,
     Degradation,
     PhantomTruth,
     Preset,
@@ -92,11 +95,12 @@ class DemoResult:
 
 def write_sample(
     folder: str | Path,
-    preset: Preset = "sample",
-    degradation: Degradation = "easy",
-    seed: int = 0,
+    preset: Preset = DEMO_PRESET,
+    degradation: Degradation = DEMO_DEGRADATION,
+    seed: int = DEMO_SEED,
     *,
     n_maps: int | None = None,
+    overwrite: bool = False,
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
 ) -> dict[str, Any]:
@@ -105,9 +109,11 @@ def write_sample(
     Parameters
     ----------
     folder : path
-        Must not exist, or be empty.
+        Must not exist, or be empty, unless `overwrite` is set.
     preset, degradation, seed, n_maps
-        See `napari_slagseg.phantom.make_phantom`.
+        See `napari_slagseg.phantom.make_phantom`; by default the demo's sample.
+    overwrite : bool
+        Replace the sample that a folder holds; other files in it stay.
 
     Returns
     -------
@@ -115,7 +121,9 @@ def write_sample(
         Content of its ``sample.json``.
     """
     folder = Path(folder)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    # only a folder that holds a sample is overwritten, never one of the user's own
+    old = overwrite and (folder / "sample.json").is_file()
+    if not old and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise SlagsegError(
             f"{folder} exists already and is not empty. Choose another name for the sample."
         )
@@ -135,8 +143,17 @@ def _write_sample(
         preset, degradation, seed, n_maps=n_maps, progress=progress, cancel=cancel
     )
     progress(ProgressEvent("writing the sample", 0.95))
+    if (folder / "sample.json").is_file():
+        _forget_maps(folder)
     write_phantom(phantom, folder)
     return _sample(folder)
+
+
+def _forget_maps(folder: Path) -> None:
+    """Delete the maps of the sample that is to be overwritten: the new one may have fewer."""
+    for number in range(1, len(_sample(folder).get("maps", ())) + 1):
+        for name in ("map_{}.png", "map_{}_raster.tif", "truth/coordinates_map_{}.npy"):
+            (folder / name.format(number)).unlink(missing_ok=True)
 
 
 def _sample(folder: Path) -> dict[str, Any]:
@@ -249,9 +266,9 @@ def compare_with_truth(
 def run_demo(
     out_folder: str | Path,
     *,
-    preset: Preset = "sample",
-    degradation: Degradation = "easy",
-    seed: int = 0,
+    preset: Preset = DEMO_PRESET,
+    degradation: Degradation = DEMO_DEGRADATION,
+    seed: int = DEMO_SEED,
     configs: Mapping[str, StepConfig] = DEMO_CONFIGS,
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
