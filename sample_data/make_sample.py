@@ -2,7 +2,7 @@
 
     python sample_data/make_sample.py
 
-makes what `slagseg demo` works on, bit for bit; README.md beside this file says what it is.
+makes what `slagseg demo` works on, the same values; README.md beside this file says what it is.
 """
 
 from __future__ import annotations

@@ -10,19 +10,27 @@ from scipy.spatial import ConvexHull, HalfspaceIntersection
 from napari_slagseg.data import MineralMap
 from napari_slagseg.ground_truth import label_map_particles
 from napari_slagseg.phantom import PHASES, PRESETS
-from napari_slagseg.phantom.particles import pack
+from napari_slagseg.phantom.particles import make_shape, pack
 from napari_slagseg.phantom.presets import VOXEL_UM
 
 
-def polyhedral_diameters(packing):
+def polyhedral_diameters(shapes):
     """Volume-equivalent diameters in voxels, volumes by qhull."""
     found = []
-    for normals, distances, power in zip(packing.normals, packing.distances, packing.power):
+    for normals, distances, power in shapes:
         if not power:
             planes = np.column_stack([normals, -distances])
             corners = HalfspaceIntersection(planes, np.zeros(3)).intersections
             found.append((6 * ConvexHull(corners).volume / np.pi) ** (1 / 3))
     return np.array(found)
+
+
+def test_a_particle_has_the_diameter_asked_for():
+    rng = np.random.default_rng(0)
+    diameters = polyhedral_diameters([make_shape(rng, 20.0)[:3] for _ in range(150)])
+    assert len(diameters) > 50
+    assert np.abs(diameters / 20 - 1).max() < 0.015
+    assert diameters.mean() == pytest.approx(20, rel=0.002)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +47,8 @@ def test_particles_lie_in_the_stated_sieve_fractions(preset, sieves):
     edge = round(320 * scale)
     size = replace(PRESETS[preset], shape=(edge // 2, edge, edge))
     packing = pack(size, VOXEL_UM, 0.47 * edge, np.random.default_rng(0))
-    diameters = polyhedral_diameters(packing) * VOXEL_UM / scale
+    shapes = zip(packing.normals, packing.distances, packing.power)
+    diameters = polyhedral_diameters(shapes) * VOXEL_UM / scale
     # 2,000 rays scale a particle to its volume; their error in the diameter is about 1 %
     held = np.array([(diameters > 0.97 * a) & (diameters < 1.03 * b) for a, b in sieves])
     assert held.any(axis=0).all()
