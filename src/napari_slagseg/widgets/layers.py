@@ -167,6 +167,13 @@ def add_cutouts(viewer: napari.Viewer, placed: PlacedMap) -> Shapes | None:
         }
     )
     name = cutout_layer_name(placed.map_name)
+    if name in viewer.layers and len(viewer.layers[name].data) == len(outlines):
+        # a new layer would hold the window up for most of a second
+        layer = viewer.layers[name]
+        layer.data = outlines
+        layer.edge_color = colours
+        layer.features = features
+        return layer
     index = _replace(viewer, name)
     layer = viewer.add_shapes(
         outlines,
@@ -214,15 +221,20 @@ def show_truth(viewer: napari.Viewer, project: Project) -> None:
         return
     truth = project.ground_truth()
     dense = (truth.dense("phases").astype(np.int16) + 1).astype(np.uint8)
-    _replace(viewer, TRUTH_LAYER)
+    colours = phase_colormap(truth.table, shift=1)
+    features = pd.DataFrame(
+        {"index": [p.id + 1 for p in truth.table], "phase": list(truth.table.names)}
+    )
+    if TRUTH_LAYER in viewer.layers:
+        layer = viewer.layers[TRUTH_LAYER]
+        layer.data, layer.colormap, layer.features = dense, colours, features
+        return
     viewer.add_labels(
         dense,
         name=TRUTH_LAYER,
-        colormap=phase_colormap(truth.table, shift=1),
+        colormap=colours,
         visible=False,
-        features=pd.DataFrame(
-            {"index": [p.id + 1 for p in truth.table], "phase": list(truth.table.names)}
-        ),
+        features=features,
         **placement(project.voxel_size_um),
     ).editable = False
 
