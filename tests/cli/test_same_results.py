@@ -6,17 +6,19 @@ from safetensors.numpy import load_file
 
 from napari_slagseg import io
 from napari_slagseg.project import Project
-from napari_slagseg.workflow import STEPS, make_config, run_step, states
+from napari_slagseg.workflow import QUICK_TRAINING, STEPS, make_config, run_step, states
 from napari_slagseg.workflow.demo import run_demo
 
-TRAINING = {
-    "size": "tiny", "epochs": 1, "steps": 2, "batch": 2, "patch": 32, "device": "cpu", "threads": 2,
+BESIDE_QUICK = {
+    "epochs": 1, "steps": 2, "patch": 32, "patch_depth": 16, "device": "cpu", "threads": 2,
+    "seed": 4,
 }  # fmt: skip
+TRAINING = {**QUICK_TRAINING, **BESIDE_QUICK}
 SETTINGS = {
     "register": {"seed": 1},
     "annotate": {"hold_out": "cutouts", "held_out_share": 0.3},
-    "train-phase": {**TRAINING, "seed": 4},
-    "train-particle": {**TRAINING, "seed": 4},
+    "train-phase": TRAINING,
+    "train-particle": TRAINING,
     "segment": {"minimum_voxels": 5, "tile": 48, "device": "cpu", "threads": 2},
     "measure": {"sections": 5, "section_axis": 1},
     "report": {"include_border": True, "size_edges_um": [10, 30, 90]},
@@ -40,8 +42,9 @@ def test_python_and_terminal_agree(slagseg, new_arguments, tiny_sample, tmp_path
     del new_arguments[4:6]  # the second map: one is enough here
     assert slagseg("new", by_terminal, *new_arguments).code == 0
     for name in ("register", "annotate", "train", "segment", "measure", "report"):
-        key = "train-phase" if name == "train" else name
-        answer = slagseg(name, by_terminal, *as_options(SETTINGS[key]))
+        options = ["--quick"] if name == "train" else []
+        values = BESIDE_QUICK if name == "train" else SETTINGS[name]
+        answer = slagseg(name, by_terminal, *options, *as_options(values))
         assert answer.code == 0, answer.err
 
     project = Project.create(

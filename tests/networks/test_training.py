@@ -251,6 +251,30 @@ def test_more_epochs_go_on_from_fewer(little, in_one_piece, tmp_path):
     assert (weights, state, history) == tuple(outcome(in_one_piece)[i] for i in (0, 1, 4))
 
 
+def test_the_learning_rate_falls_along_half_a_cosine():
+    constant, falling = SMALL, dataclasses.replace(SMALL, decay=True)  # 9 steps at 3e-3
+    assert {constant.learning_rate_at(step) for step in range(9)} == {3e-3}
+    rates = [falling.learning_rate_at(step) for step in range(9)]
+    assert rates[0] == 3e-3
+    assert rates == sorted(rates, reverse=True)
+    assert falling.learning_rate_at(3) == pytest.approx(3e-3 * 0.75)  # cos 60 degrees is 1/2
+    assert falling.learning_rate_at(9) == pytest.approx(3e-3 * 0.02)
+
+
+def test_a_falling_learning_rate_is_learnt_with_and_survives_a_stop(little, in_one_piece, tmp_path):
+    falling = dataclasses.replace(SMALL, decay=True)
+    train_network(*little, falling, tmp_path / "whole")
+    token = Once(4)
+    with pytest.raises(CancelledError):
+        train_network(*little, falling, tmp_path / "parts", progress=token, cancel=token)
+    train_network(*little, falling, tmp_path / "parts")
+    assert outcome(tmp_path / "parts") == outcome(tmp_path / "whole")
+    assert outcome(tmp_path / "whole")[0] != outcome(in_one_piece)[0]
+    longer = dataclasses.replace(falling, epochs=4)  # would have fallen more slowly
+    with pytest.raises(SlagsegError, match="another epochs, so this one cannot go on"):
+        train_network(*little, longer, tmp_path / "parts")
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [({"seed": 1}, "seed"), ({"learning_rate": 1e-3, "batch": 3}, "batch, learning rate")],

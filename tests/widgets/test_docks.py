@@ -11,7 +11,15 @@ from qtpy.QtCore import QTimer
 from napari_slagseg.project import Project
 from napari_slagseg.widgets import layers
 from napari_slagseg.widgets.launch import add_measure_dock, add_workflow_dock, open_project
-from napari_slagseg.workflow import STEPS, states
+from napari_slagseg.workflow import (
+    QUICK_TRAINING,
+    STEPS,
+    AnnotateConfig,
+    TrainConfig,
+    make_config,
+    run_step,
+    states,
+)
 
 pytestmark = pytest.mark.gui
 
@@ -122,6 +130,28 @@ def test_a_step_that_cannot_run_says_why(viewer, project, qtbot):
     run(dock, [("segment", None), ("measure", None)], qtbot)
     assert [e[:2] for e in ended] == [("segment", "failed")]
     assert "no trained phase network" in ended[0][2]
+
+
+def test_quick_settings_are_filled_in_and_taken_by_run_all(viewer, project, monkeypatch):
+    dock, _ = open_project(viewer, project.folder)
+    page = dock.train_page
+    assert page.form.values()["size"] == "paper"
+    page.quick.click()
+    quick = TrainConfig(**QUICK_TRAINING)
+    assert make_config(STEPS["train-phase"], page.form.values()) == quick
+    # a step that ran keeps its settings; those that never ran take their page's
+    config = AnnotateConfig(hold_out="none", border_reach=4)
+    run_step(dock.session.project, STEPS["annotate"], config)
+    dock.refresh()
+    asked = []
+    monkeypatch.setattr(dock, "run", asked.extend)
+    dock.run_all.click()
+    ((name, configs),) = asked
+    assert name == "run"
+    assert set(configs) == {"register", "train-phase", "train-particle", "segment", "measure"}
+    assert TrainConfig(**configs["train-particle"]) == quick
+    page.thorough.click()
+    assert make_config(STEPS["train-phase"], page.form.values()) == TrainConfig()
 
 
 def test_cancel_stops_a_step(viewer, project, qtbot):

@@ -14,12 +14,20 @@ from napari_slagseg.cli.running import NOT_PLACED, ctrl_c_cancels, framed
 from napari_slagseg.data import SlagsegError
 from napari_slagseg.workflow import STEPS, Step, StepConfig, StepResult, make_config
 from napari_slagseg.workflow.configs import (
+    QUICK_TRAINING,
     AnnotateConfig,
     MeasureConfig,
     RegisterConfig,
     ReportConfig,
     SegmentConfig,
     TrainConfig,
+)
+
+quick_option = click.option(
+    "--quick",
+    is_flag=True,
+    help="Train small networks for a few hundred steps: minutes on a CPU, for a first look. "
+    "Settings given beside it count.",
 )
 
 
@@ -97,14 +105,18 @@ def annotate(console: Console, project: Path, **values: Any) -> None:
 @click.option(
     "--network", type=click.Choice(["phase", "particle"]), help="Which one; none given: both."
 )
+@quick_option
 @config_options(TrainConfig)
 @framed
-def train(console: Console, project: Path, network: str | None, **values: Any) -> None:
+def train(console: Console, project: Path, network: str | None, quick: bool, **values: Any) -> None:
     """Train the phase and the particle network.
 
-    The defaults are the paper's and meant for a GPU. A stopped training goes on
-    where it stopped, to the same result, if the settings are the same.
+    The defaults are the paper's and meant for a GPU; --quick trains for minutes on
+    a CPU. A stopped training goes on where it stopped, to the same result, if the
+    settings are the same.
     """
+    if quick:
+        values = {**values, **QUICK_TRAINING, **given(values, TrainConfig)}
     names = ("train-phase", "train-particle") if network is None else (f"train-{network}",)
     results = _run_steps(console, project, names, values)
     console.result(
@@ -164,8 +176,9 @@ def _settings(path: Path | None) -> dict[str, StepConfig]:
     help='JSON file with the settings of steps: {"train-phase": {"size": "tiny"}}. '
     "A step that is not in it keeps those of its last run.",
 )
+@quick_option
 @framed
-def run(console: Console, project: Path, settings: Path | None) -> int:
+def run(console: Console, project: Path, settings: Path | None, quick: bool) -> int:
     """Run every step that is not up to date.
 
     A run that was stopped goes on where it stopped.
@@ -174,6 +187,10 @@ def run(console: Console, project: Path, settings: Path | None) -> int:
     from napari_slagseg.workflow import run_pipeline
 
     opened = Project(project)
+    configs = _settings(settings)
+    if quick:
+        training = TrainConfig(**QUICK_TRAINING)
+        configs = {"train-phase": training, "train-particle": training, **configs}
 
     def tell(step: Step, result: StepResult | None) -> None:
         if result is None:
@@ -182,7 +199,7 @@ def run(console: Console, project: Path, settings: Path | None) -> int:
             _told(console, result)
 
     with ctrl_c_cancels(console) as cancel:
-        results = run_pipeline(opened, _settings(settings), console.progress, cancel, tell)
+        results = run_pipeline(opened, configs, console.progress, cancel, tell)
     console.result(
         {
             "steps": {name: _as_values(result) for name, result in results.items()},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,6 +37,9 @@ class TrainingSettings:
         Voxels; multiples of 8.
     learning_rate : float
         Of Adam.
+    decay : bool
+        Let the learning rate fall to nearly nothing by the last step, along half a
+        cosine. A short training at a high rate ends calmer so.
     gamma : float
         Of the focal loss.
     rotations, mirrors : bool
@@ -60,6 +64,7 @@ class TrainingSettings:
     batch: int = 4
     patch: tuple[int, int, int] = (96, 96, 96)
     learning_rate: float = 1e-4
+    decay: bool = False
     gamma: float = 2.0
     rotations: bool = True
     mirrors: bool = False
@@ -82,6 +87,13 @@ class TrainingSettings:
         for name in ("epochs", "steps_per_epoch", "batch"):
             if getattr(self, name) < 1:
                 raise SlagsegError(f"{name.replace('_', ' ')} must be at least 1.")
+
+    def learning_rate_at(self, step: int) -> float:
+        """Learning rate of a step, counted from 0."""
+        if not self.decay:
+            return self.learning_rate
+        done = step / (self.epochs * self.steps_per_epoch)
+        return self.learning_rate * max(0.02, (1 + math.cos(math.pi * done)) / 2)
 
     @property
     def widths(self) -> tuple[int, ...]:

@@ -236,6 +236,8 @@ class _Training:
     def _run_notes(self) -> dict[str, Any]:
         """What must be the same for a training to go on as if it had not been stopped."""
         same = {k: v for k, v in asdict(self.settings).items() if k not in _MAY_CHANGE}
+        if self.settings.decay:  # the learning rate follows the number of epochs
+            same["epochs"] = self.settings.epochs
         same["ground truth"] = self.provenance["truth_sha256"]
         same["held-out truth"] = self.provenance["held_out_sha256"]
         # through text, so that tuples are lists on both sides
@@ -343,6 +345,8 @@ class _Training:
         s = self.settings
         # one stream a step: where a training was stopped leaves no trace
         rng = np.random.default_rng([s.seed, 7, self.step])
+        for group in self.optimiser.param_groups:
+            group["lr"] = s.learning_rate_at(self.step)
         patches = [
             draw_patch(
                 self.data,

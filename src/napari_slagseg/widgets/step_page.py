@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
@@ -12,7 +13,7 @@ from napari_slagseg.data import SlagsegError
 from napari_slagseg.project import Project
 from napari_slagseg.widgets.forms import ConfigForm
 from napari_slagseg.widgets.session import Session
-from napari_slagseg.workflow import STEPS, Step, last_config, make_config
+from napari_slagseg.workflow import STEPS, Step, StepConfig, last_config, make_config
 
 RunList = list[tuple[str, dict[str, object] | None]]
 
@@ -44,6 +45,7 @@ class StepPage(QWidget):
         self.session = session
         self.step = step
         self.form = ConfigForm(step.config, basic, hidden)
+        self._shown: tuple[Path, StepConfig] | None = None
         text = QLabel(intro)
         text.setWordWrap(True)
         self.run_button = QPushButton(button)
@@ -78,7 +80,11 @@ class StepPage(QWidget):
 
     def refresh(self, project: Project) -> None:
         """Show the settings and the outcome of the last run."""
-        self.form.set_values(last_config(project, self.step).model_dump())
+        last = last_config(project, self.step)
+        # what a user has typed meanwhile stays when some other step ends
+        if (project.folder, last) != self._shown:
+            self._shown = (project.folder, last)
+            self.form.set_values(last.model_dump())
         lines = []
         for name in self.step_names():
             record = project.record(name)

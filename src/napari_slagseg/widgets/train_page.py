@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-from qtpy.QtWidgets import QComboBox, QFormLayout
+from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QPushButton
 
 from napari_slagseg.data import ProgressEvent
 from napari_slagseg.project import Project
 from napari_slagseg.widgets.plots import PlotCanvas
 from napari_slagseg.widgets.session import Session
 from napari_slagseg.widgets.step_page import RunList, StepPage
-from napari_slagseg.workflow import STEPS, make_config
+from napari_slagseg.workflow import QUICK_TRAINING, STEPS, TrainConfig, make_config
 
 TRAINING_COLOUR, VALIDATION_COLOUR = "#56b4e9", "#e69f00"
 
@@ -24,8 +26,8 @@ class TrainPage(StepPage):
         super().__init__(
             session,
             STEPS["train-phase"],
-            "Trains on the known voxels. The paper's size needs a GPU; 'small' and 'tiny' "
-            "run on a CPU. A stopped training goes on where it stopped.",
+            "Trains on the known voxels. The paper's settings need a GPU and hours; quick ones "
+            "take minutes on a CPU. A stopped training goes on where it stopped.",
             basic=("size", "epochs", "steps"),
             button="Train",
         )
@@ -38,11 +40,25 @@ class TrainPage(StepPage):
         form = QFormLayout()
         form.addRow("train", self.network)
         self.body.insertLayout(1, form)
+        self.quick = QPushButton("Quick settings")
+        self.quick.setToolTip("fill in settings for a first look: minutes on a CPU")
+        self.quick.clicked.connect(lambda: self.fill(QUICK_TRAINING))
+        self.thorough = QPushButton("The paper's settings")
+        self.thorough.setToolTip("fill in the settings of the paper: hours on a GPU")
+        self.thorough.clicked.connect(lambda: self.fill({}))
+        both = QHBoxLayout()
+        both.addWidget(self.quick)
+        both.addWidget(self.thorough)
+        self.body.insertLayout(2, both)
         self.plot = PlotCanvas(height=220)
         self.extra.addWidget(self.plot, 1)
         self._training: list[tuple[float, float]] = []
         self._validation: list[tuple[float, float]] = []
         self._running = ""
+
+    def fill(self, values: Mapping[str, Any]) -> None:
+        """Fill the form with these settings and the defaults of the others."""
+        self.form.set_values(TrainConfig(**values).model_dump())
 
     def step_names(self) -> tuple[str, ...]:
         """Both trainings."""

@@ -153,7 +153,10 @@ class WorkflowDock(QWidget):
             self.toolbox.addItem(area, f"{i + 1}  {title}")
         self.toolbox.setToolTip(_SIGN_MEANINGS)
         self.run_all = QPushButton("Run all that is not up to date")
-        self.run_all.clicked.connect(lambda: self.run([("run", None)]))
+        self.run_all.setToolTip(
+            "steps that ran before keep their settings; the others take those of their pages"
+        )
+        self.run_all.clicked.connect(self.run_whole_job)
         self.cancel = QPushButton("Cancel")
         self.cancel.clicked.connect(self.runner.cancel)
         self.stage = QLabel("Make or open a project to begin.")
@@ -258,6 +261,23 @@ class WorkflowDock(QWidget):
             return
         self._set_busy(True)
         self.runner.start(self.session.project, steps)
+
+    def run_whole_job(self) -> None:
+        """Run all that is not up to date; steps that never ran take their page's settings."""
+        project = self.session.project
+        configs: dict[str, object] = {}
+        try:
+            for _, page, names in self.pages:
+                if project is None or not isinstance(page, StepPage):
+                    continue
+                asked = dict(page.steps_to_run())
+                for name in names:
+                    if project.record(name) is None and asked.get(name) is not None:
+                        configs[name] = asked[name]
+        except SlagsegError as error:
+            self.say_error(str(error))
+            return
+        self.run([("run", configs)])
 
     def _set_busy(self, busy: bool) -> None:
         self.cancel.setEnabled(busy)

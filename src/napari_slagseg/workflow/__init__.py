@@ -1,6 +1,7 @@
 """The steps a user takes, as functions from project to project, and where they run."""
 
 from napari_slagseg.workflow.configs import (
+    QUICK_TRAINING,
     AnnotateConfig,
     MeasureConfig,
     RegisterConfig,
@@ -21,6 +22,7 @@ from napari_slagseg.workflow.step import (
 )
 
 __all__ = [
+    "QUICK_TRAINING",
     "STEPS",
     "AnnotateConfig",
     "MeasureConfig",

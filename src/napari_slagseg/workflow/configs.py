@@ -7,7 +7,8 @@ description in the user's words.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -116,7 +117,17 @@ class TrainConfig(StepConfig):
     steps: int = Field(default=100, gt=0, description="training steps an epoch")
     batch: int = Field(default=4, gt=0, description="patches a step")
     patch: int = Field(default=96, ge=16, multiple_of=8, description="edge of a patch in voxels")
+    patch_depth: int | None = Field(
+        default=None,
+        ge=16,
+        multiple_of=8,
+        description="its edge along z; none given: that of the others. Maps lie nearly flat, so a "
+        "shallow patch holds more known voxels for its size, but is turned about z only",
+    )
     learning_rate: float = Field(default=1e-4, gt=0, description="learning rate of Adam")
+    decay: bool = Field(
+        default=False, description="let the learning rate fall to nearly nothing by the end"
+    )
     gamma: float = Field(default=2.0, ge=0, description="focusing parameter of the focal loss")
     mirrors: bool = Field(default=False, description="also train on mirror images")
     grey_shift: int = Field(
@@ -128,6 +139,23 @@ class TrainConfig(StepConfig):
     device: str = Field(default="auto", description="auto, cpu or cuda")
     threads: int | None = Field(default=None, gt=0, description="CPU threads; none given: all")
     seed: int = Field(default=0, ge=0, description="seed of weights, patches and augmentation")
+
+
+QUICK_TRAINING: Mapping[str, Any] = {
+    "size": "tiny",
+    "epochs": 20,
+    "steps": 25,
+    "batch": 2,
+    "patch": 64,
+    "patch_depth": 24,
+    "learning_rate": 5e-3,
+    "decay": True,
+    "mirrors": True,
+    # shifts as large as the paper's hide small steps between minerals for long
+    "grey_shift": 2,
+    "elastic": False,
+}
+"""Values of `TrainConfig` for a training of minutes on a CPU: for a first look, not for a paper."""
 
 
 class SegmentConfig(StepConfig):
@@ -190,6 +218,7 @@ class ReportConfig(StepConfig):
 
 
 __all__ = [
+    "QUICK_TRAINING",
     "AnnotateConfig",
     "MeasureConfig",
     "RegisterConfig",

@@ -68,7 +68,8 @@ def _work(
 
         project = Project(folder, parent=parent)
         if step_name == "run":
-            results = run_pipeline(project, progress=tell, cancel=stop)
+            made_all = {n: make_config(step_named(n), v) for n, v in (config or {}).items()}
+            results = run_pipeline(project, made_all, tell, stop)
             text = " ".join(r.message for r in results.values()) or "Everything is up to date."
             warnings = tuple(w for r in results.values() for w in r.warnings)
         else:
@@ -102,7 +103,8 @@ class StepProcess:
     step_name : str
         As in `pipeline.STEPS`, or "run" for all that is not up to date.
     config : dict or None
-        Values of the step's configuration; None takes those of its last run.
+        Values of the step's configuration; None takes those of its last run. For "run",
+        such values by step.
     lock_holder : int
         Process that holds the project's lock for the child (this one, usually).
     """

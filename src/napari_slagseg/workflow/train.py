@@ -52,8 +52,10 @@ def _run_folder(
     More corrections than the last run knew start a second run from its weights
     (K 2.3.4); anything else that changed starts afresh.
     """
-    # more epochs of the same run continue it, so they are no part of its key
-    key = digest([_inputs(project, kind), config.model_dump(mode="json", exclude={"epochs"})])
+    # more epochs of the same run continue it, so they are no part of its key, unless the
+    # learning rate follows them
+    free = set() if config.decay else {"epochs"}
+    key = digest([_inputs(project, kind), config.model_dump(mode="json", exclude=free)])
     runs = project.model_runs(kind)
     for folder in reversed(runs):
         note = folder / "run.json"
@@ -110,8 +112,9 @@ def run(
         epochs=config.epochs,
         steps_per_epoch=config.steps,
         batch=config.batch,
-        patch=(config.patch,) * 3,
+        patch=(config.patch_depth or config.patch, config.patch, config.patch),
         learning_rate=config.learning_rate,
+        decay=config.decay,
         gamma=config.gamma,
         mirrors=config.mirrors,
         grey_shift=config.grey_shift,
