@@ -8,7 +8,7 @@ the job runs as for a user: place, train both networks, segment, measure, report
 Maps made like this know no more than the grey values do; what is shown is that each
 step works on grey values nobody here made, not that minerals can be told apart.
 
-Run: python benchmarks/sand_resectioned.py [OUT] [--epochs N] [--steps N]
+Run: python benchmarks/sand_resectioned.py [OUT] [--epochs N]
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from napari_slagseg.project import Project
 from napari_slagseg.registration import placement_error, reslice
 from napari_slagseg.segmentation import distance_watershed
 from napari_slagseg.workflow import (
+    QUICK_TRAINING,
     AnnotateConfig,
     SegmentConfig,
     TrainConfig,
@@ -84,8 +85,7 @@ def main() -> None:
     """Run the job and print the comparison."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", nargs="?", default="scratch/sand")
-    parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--epochs", type=int, default=QUICK_TRAINING["epochs"])
     arguments = parser.parse_args()
     if not SOURCE.is_file():
         print(f"skipped: {SOURCE} is not there")
@@ -128,10 +128,7 @@ def main() -> None:
             pixel_size_um=VOXEL_UM / REFINEMENT,
             target="heavy mineral",
         )
-    training = TrainConfig(
-        size="tiny", epochs=arguments.epochs, steps=arguments.steps, patch=48, batch=4,
-        learning_rate=3e-3, mirrors=True, elastic=False,
-    )  # fmt: skip
+    training = TrainConfig(**{**QUICK_TRAINING, "epochs": arguments.epochs})
     started = time.perf_counter()
     run_pipeline(
         project,

@@ -19,6 +19,7 @@ from napari_slagseg import io
 from napari_slagseg.descriptors import describe_map
 from napari_slagseg.ground_truth import label_map_particles
 from napari_slagseg.liberation import liberation_curve
+from napari_slagseg.liberation.figures import draw_figure, plot_liberation
 
 SOURCE = Path(__file__).parents[2] / "shared/data/tima_particles_in_epoxy"
 SAMPLE = "ERD_d6b974f1"
@@ -64,16 +65,20 @@ def main() -> None:
             f"{100 * vendor.get(name, 0.0) / vendor_whole:16.2f}"
         )
     print("\nliberation (share of the phase in particles of at least so much of it)")
+    curves = []
     for name in common[:3]:
         described = describe_map(mineral_map, table.with_target(name), particles)
         io.write_particle_table(
             described, out / f"particles_{name}.csv", provenance={"source": str(SOURCE)}
         )
         curve = liberation_curve(described.frame, label=name)
+        curves.append(curve)
         at = np.array([0.2, 0.5, 0.8, 0.95])
         values = "  ".join(f"{t:.2f}: {v:.3f}" for t, v in zip(at, curve.at(at)))
         print(f"{name:20s} n = {curve.n_particles:5,}   {values}")
-    print(f"\ntables: {out}")
+    figure = draw_figure(lambda axes: plot_liberation(curves, axes, "area liberation"))
+    figure.savefig(out / "liberation.png", dpi=100)
+    print(f"\ntables and figure: {out}")
 
 
 if __name__ == "__main__":
