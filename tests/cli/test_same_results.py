@@ -19,7 +19,7 @@ SETTINGS = {
     "annotate": {"hold_out": "cutouts", "held_out_share": 0.3},
     "train-phase": TRAINING,
     "train-particle": TRAINING,
-    "segment": {"minimum_voxels": 5, "tile": 48, "device": "cpu", "threads": 2},
+    "segment": {"minimum_voxels": 5, "threshold": 0.6, "tile": 48, "device": "cpu", "threads": 2},
     "measure": {"sections": 5, "section_axis": 1},
     "report": {"include_border": True, "size_edges_um": [10, 30, 90]},
 }
@@ -134,7 +134,7 @@ def test_demo_resumes_and_scores_every_step(tmp_path):
     assert set(first.scores["liberation_curve_error"]) == {
         "volume_liberation", "surface_liberation",
     }  # fmt: skip
-    assert "2 steps of 2 patches of 32^3" in first.scores["small"]
+    assert "2 steps of 2 patches of 16 x 32 x 32 voxels" in first.scores["small"]
     stamp = first.scores_path.stat().st_mtime_ns
     again = run_demo(tmp_path, preset="tiny", seed=3, configs=configs)
     assert again.steps_run == ()

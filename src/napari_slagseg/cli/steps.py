@@ -26,7 +26,7 @@ from napari_slagseg.workflow.configs import (
 quick_option = click.option(
     "--quick",
     is_flag=True,
-    help="Train small networks for a few hundred steps: minutes on a CPU, for a first look. "
+    help="Train small networks for a thousand steps: minutes on a CPU, for a first look. "
     "Settings given beside it count.",
 )
 

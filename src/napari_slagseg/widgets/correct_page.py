@@ -12,7 +12,7 @@ from napari_slagseg.data import SlagsegError
 from napari_slagseg.project import Correction, Project
 from napari_slagseg.widgets import layers
 from napari_slagseg.widgets.session import Session
-from napari_slagseg.workflow import STEPS, SegmentConfig, last_config
+from napari_slagseg.workflow.segment import marker_threshold
 
 if TYPE_CHECKING:
     import napari
@@ -109,9 +109,7 @@ class CorrectPage(QWidget):
             painted = np.asarray(self.viewer.layers[layers.ERRORS_LAYER].data)
             voxels = np.flatnonzero(painted).astype(np.int64)
             probability = project.segmentation("particle_probability")
-            config = last_config(project, STEPS["segment"])
-            threshold = config.threshold if isinstance(config, SegmentConfig) else 0.5
-            predicted = probability.reshape(-1)[voxels] > threshold * 255
+            predicted = probability.reshape(-1)[voxels] > marker_threshold(project) * 255
             with project.writing():
                 project.add_correction(Correction(voxels, predicted))
         except SlagsegError as error:

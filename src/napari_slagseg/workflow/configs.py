@@ -143,7 +143,7 @@ class TrainConfig(StepConfig):
 
 QUICK_TRAINING: Mapping[str, Any] = {
     "size": "tiny",
-    "epochs": 20,
+    "epochs": 40,
     "steps": 25,
     "batch": 2,
     "patch": 64,
@@ -161,8 +161,10 @@ QUICK_TRAINING: Mapping[str, Any] = {
 class SegmentConfig(StepConfig):
     """Predict phases and particles everywhere."""
 
-    threshold: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.5, description="particle probability above which a voxel is part of a marker"
+    threshold: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        default=None,
+        description="particle probability above which a voxel is part of a marker; none given: "
+        "the one that separates the particles of a project's own maps best, without maps 0.5 (K)",
     )
     minimum_voxels: int = Field(default=100, ge=0, description="smaller particles are removed")
     tile: int | None = Field(

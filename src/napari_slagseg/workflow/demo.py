@@ -43,11 +43,10 @@ from napari_slagseg.workflow.segment import segmented_phase_table
 from napari_slagseg.workflow.step import Step, StepResult
 
 DEMO_CONFIGS: Mapping[str, StepConfig] = {
-    # less than balanced: so short a training separates better if in doubt it leaves a gap;
-    # and it would never learn eucryptite, rare and grey as the target, at its own weight
-    "annotate": AnnotateConfig(lambda_foreground=0.07, balance_phases=0.5),
-    "train-phase": TrainConfig(**{**QUICK_TRAINING, "epochs": 16}),
-    "train-particle": TrainConfig(**{**QUICK_TRAINING, "epochs": 12}),
+    # so short a training would never learn eucryptite, rare and grey as the target
+    "annotate": AnnotateConfig(balance_phases=0.5),
+    "train-phase": TrainConfig(**{**QUICK_TRAINING, "epochs": 21}),
+    "train-particle": TrainConfig(**{**QUICK_TRAINING, "epochs": 9}),
     "segment": SegmentConfig(minimum_voxels=50),
 }
 """Settings of the demo: small networks and few steps, so that two cores do it in minutes."""

@@ -171,16 +171,18 @@ def predict_files(
             f"{ct} states no voxel size; that of the networks is taken ({size[0]:g} um)."
         )
     volume = io.read_volume(ct, size, raw=raw)
-    phases, _, separation = segment_volume(
-        volume, phase, particle, config or SegmentConfig(), progress, cancel
-    )
+    segmented = segment_volume(volume, phase, particle, config or SegmentConfig(), progress, cancel)
+    phases, separation = segmented.phases, segmented.separation
     table = phase.card.table
     progress(ProgressEvent("storing the segmentation", 0.97))
     io.write_zarr_arrays(
         out,
         {"phases": phases, "particles": separation.particles},
         voxel_size_um=volume.voxel_size_um,
-        attributes={"phase_table": table_to_json(table)},
+        attributes={
+            "phase_table": table_to_json(table),
+            "threshold": segmented.choice.threshold,
+        },
     )
     counts = np.bincount(phases.reshape(-1), minlength=max(table.ids) + 1)
     return {

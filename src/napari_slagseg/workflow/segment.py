@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from napari_slagseg import io
 from napari_slagseg.data import (
     CancelToken,
+    GroundTruth,
     Phase,
     PhaseTable,
     Progress,
@@ -19,7 +21,9 @@ from napari_slagseg.data import (
 )
 from napari_slagseg.project import Project
 from napari_slagseg.segmentation import Separation, separate_particles
+from napari_slagseg.workflow.annotate import split
 from napari_slagseg.workflow.configs import SegmentConfig
+from napari_slagseg.workflow.marker_threshold import USUAL, ThresholdChoice, choose_threshold
 from napari_slagseg.workflow.step import Step, StepResult
 
 if TYPE_CHECKING:
@@ -68,6 +72,28 @@ def table_from_json(values: Any) -> PhaseTable:
         ) from error
 
 
+@dataclass(frozen=True)
+class Segmented:
+    """Phases and particles of a volume.
+
+    Attributes
+    ----------
+    phases : (z, y, x) uint8
+        Classes of the phase network.
+    particle_probability : (z, y, x) uint8
+        0 to 255.
+    separation : Separation
+        Its `particles` are (z, y, x) uint32.
+    choice : ThresholdChoice
+        The marker threshold.
+    """
+
+    phases: NDArray[np.uint8]
+    particle_probability: NDArray[np.uint8]
+    separation: Separation
+    choice: ThresholdChoice
+
+
 def segment_volume(
     volume: Volume,
     phase: TrainedNetwork,
@@ -75,17 +101,14 @@ def segment_volume(
     config: SegmentConfig,
     progress: Progress,
     cancel: CancelToken | None,
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8], Separation]:
+    truth: GroundTruth | None = None,
+) -> Segmented:
     """Predict with both networks and separate the particles.
 
-    Returns
-    -------
-    phases : (z, y, x) uint8
-        Classes of the phase network.
-    particle_probability : (z, y, x) uint8
-        0 to 255.
-    separation : Separation
-        Its `particles` are (z, y, x) uint32.
+    Parameters
+    ----------
+    truth : GroundTruth or None
+        To choose the marker threshold by, where the configuration gives none.
     """
     from napari_slagseg.networks import predict_volume
 
@@ -106,15 +129,26 @@ def segment_volume(
     phases, probability = prediction.phases, prediction.particle_probability
     if phases is None or probability is None:
         raise RuntimeError("both networks were asked for, but one gave nothing")
+    if config.threshold is None:
+        choice = choose_threshold(
+            phases,
+            probability,
+            truth,
+            minimum_voxels=config.minimum_voxels,
+            progress=part_of(progress, PREDICTION_SHARE, 0.93),
+            cancel=cancel,
+        )
+    else:
+        choice = ThresholdChoice(config.threshold)
     separation = separate_particles(
         phases,
         probability,
-        threshold=config.threshold,
+        threshold=choice.threshold,
         minimum_voxels=config.minimum_voxels,
-        progress=part_of(progress, PREDICTION_SHARE, 0.97),
+        progress=part_of(progress, 0.93, 0.97),
         cancel=cancel,
     )
-    return phases, probability, separation
+    return Segmented(phases, probability, separation, choice)
 
 
 def run(
@@ -131,9 +165,9 @@ def run(
         raise SlagsegError(f"Project {project.folder} has no trained networks. Run 'train' first.")
     phase, particle = load_network(folders["phase"]), load_network(folders["particle"])
     volume = project.volume()
-    phases, probability, separation = segment_volume(
-        volume, phase, particle, config, progress, cancel
-    )
+    truth = split(project.ground_truth(), project)[0] if _has_truth(project) else None
+    segmented = segment_volume(volume, phase, particle, config, progress, cancel, truth)
+    phases, separation, choice = segmented.phases, segmented.separation, segmented.choice
     progress(ProgressEvent("storing the segmentation", 0.97))
     table = phase.card.table.with_target(project.description.target)
     io.write_zarr_arrays(
@@ -141,10 +175,10 @@ def run(
         {
             "phases": phases,
             "particles": separation.particles,
-            "particle_probability": probability,
+            "particle_probability": segmented.particle_probability,
         },
         voxel_size_um=volume.voxel_size_um,
-        attributes={"phase_table": table_to_json(table)},
+        attributes={"phase_table": table_to_json(table), "threshold": choice.threshold},
     )
     count = int(separation.particles.max(initial=0))
     shares = {
@@ -159,11 +193,23 @@ def run(
             "markers": separation.n_markers,
             "without_marker": separation.n_without_marker,
             "removed_small": separation.n_removed,
+            "threshold": choice.threshold,
+            "threshold_f1_match": {str(t): round(f, 4) for t, f in choice.f1_match.items()},
             "volume_shares": shares,
         },
-        message=f"{count:,} particles were found.",
+        message=f"{count:,} particles were found, with markers above {choice.threshold:g}.",
         warnings=warnings,
     )
+
+
+def _has_truth(project: Project) -> bool:
+    return project.ground_truth_path.exists() and project.record("annotate") is not None
+
+
+def marker_threshold(project: Project) -> float:
+    """Threshold that the stored particles were separated with."""
+    attributes = io.read_zarr_attributes(project.segmentation_path)
+    return float(attributes.get("threshold", USUAL))
 
 
 def segmented_phase_table(project: Project) -> PhaseTable:
@@ -183,6 +229,8 @@ STEP = Step(
 
 __all__ = [
     "STEP",
+    "Segmented",
+    "marker_threshold",
     "part_of",
     "run",
     "segment_volume",
