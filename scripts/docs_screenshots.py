@@ -9,7 +9,11 @@ import argparse
 from pathlib import Path
 
 import napari
+import numpy as np
+from skimage.measure import regionprops
+from skimage.segmentation import find_boundaries
 
+from napari_slagseg.segmentation import distance_watershed
 from napari_slagseg.widgets import layers
 from napari_slagseg.widgets.launch import add_workflow_dock, settle, view_project
 from napari_slagseg.widgets.workflow_dock import WorkflowDock
@@ -31,15 +35,21 @@ def register(viewer: napari.Viewer, dock: WorkflowDock) -> None:
 
 
 def correct(viewer: napari.Viewer, dock: WorkflowDock) -> None:
-    """Particles, and a stroke of the brush across the middle."""
+    """Particles, and a stroke across the neck of the large one that looks most like two."""
     show_only(viewer, {layers.CT_LAYER, layers.PARTICLES_LAYER})
     dock.correct_page.paint()
     errors = viewer.layers[layers.ERRORS_LAYER]
-    errors.brush_size = 3
-    particles = viewer.layers[layers.PARTICLES_LAYER].data
-    z, y, x = viewer.dims.current_step[0], particles.shape[1] // 2, particles.shape[2] // 2
-    for step in range(-9, 10):
-        errors.paint((z, y + step, x + step // 3), 1)
+    errors.brush_size = 2
+    z = viewer.dims.current_step[0]
+    particles = regionprops(np.asarray(viewer.layers[layers.PARTICLES_LAYER].data[z]))
+    enough = np.quantile([p.area for p in particles], 0.8)
+    waisted = min((p for p in particles if p.area > enough), key=lambda p: p.solidity)
+    halves = distance_watershed(np.pad(waisted.image, 1)[None], h=1.0, minimum_voxels=20)[0]
+    meeting = find_boundaries(halves, mode="inner") & ~find_boundaries(halves > 0, mode="inner")
+    for y, x in np.argwhere(meeting) - 1 + waisted.bbox[:2]:
+        errors.paint((z, y, x), 1)
+    viewer.scene.camera.zoom *= 2
+    viewer.scene.camera.center = [c * s for c, s in zip((z, *waisted.centroid), errors.scale)]
 
 
 PAGES = {"Register": register, "Correct": correct, "Train": None, "Measure": None}
