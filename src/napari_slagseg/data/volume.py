@@ -13,8 +13,8 @@ VoxelSize = tuple[float, float, float]
 """Edge lengths of a voxel along (z, y, x) in micrometres."""
 
 
-LARGEST_UM = 100_000.0
-"""Largest voxel, 10 cm; beyond it somebody meant another unit."""
+LARGEST_UM = 1_000_000.0
+"""Largest voxel, one metre; beyond it somebody meant another unit."""
 
 
 def checked_voxel_size(size: float | tuple[float, ...], what: str = "The voxel size") -> VoxelSize:

@@ -109,11 +109,18 @@ _WORDS = {
     "markers": "markers",
     "without_marker": "particles without a marker",
     "removed_small": "removed as too small",
+    "threshold": "marker threshold",
     "touching_border": "particles that touch the border",
     "target": "target phase",
     "target_share_of_particles": "target share of all particles",
 }
 """What the numbers of a step's summary are called on the page."""
+
+_TABLES = {
+    "volume_shares": ("phase", "share of the volume"),
+    "threshold_f1_match": ("marker threshold", "F1_match with the maps' particles"),
+}
+"""Headings of its tables."""
 
 
 def _words(name: str, value: Any) -> str:
@@ -135,8 +142,8 @@ def _summary_tables(summary: Mapping[str, Any]) -> list[str]:
     ]
     for name, values in summary.items():
         if isinstance(values, Mapping):
-            title = {"volume_shares": "share of the volume"}.get(name, name.replace("_", " "))
-            lines += ["", f"| phase | {title} |", "| --- | --- |"]
+            of, title = _TABLES.get(name, ("phase", name.replace("_", " ")))
+            lines += ["", f"| {of} | {title} |", "| --- | --- |"]
             lines += [f"| {phase} | {_words(name, value)} |" for phase, value in values.items()]
     lines += ["", *(f"*{w}*" for w in summary.get("warnings", []))]
     return lines if lines[-1] else lines[:-1]
