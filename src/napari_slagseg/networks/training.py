@@ -52,6 +52,7 @@ from napari_slagseg.networks.patches import (
     grey_limits,
     to_eight_bit,
 )
+from napari_slagseg.networks.resuming import restore_training, training_tensors
 from napari_slagseg.networks.settings import TrainingSettings
 from napari_slagseg.networks.unet import build_unet
 
@@ -216,12 +217,6 @@ class _Training:
         self.data = to_eight_bit(self.ct.data, self.card.grey_limits)
 
     def _save_state(self) -> None:
-        tensors = {f"model.{k}": v for k, v in self.network.state_dict().items()}
-        names = [n for n, _ in self.network.named_parameters()]
-        held = self.optimiser.state_dict()["state"]
-        for i, values in held.items():
-            for key, value in values.items():
-                tensors[f"adam.{names[i]}.{key}"] = torch.as_tensor(value)
         notes = {
             "step": self.step,
             "best": None if self.best == float("inf") else self.best,
@@ -231,6 +226,7 @@ class _Training:
             "grey_limits": self.card.grey_limits,
             "run": self._run_notes(),
         }
+        tensors = training_tensors(self.network, self.optimiser)
         save_tensors(self.folder / STATE, tensors, notes)
 
     def _run_notes(self) -> dict[str, Any]:
@@ -252,23 +248,7 @@ class _Training:
                 f"{path} is the state of a training with another {', '.join(other)}, so this one "
                 "cannot go on from it. Train in another folder, or begin anew (resume=False)."
             )
-        fill(
-            self.network,
-            {k[6:]: v for k, v in tensors.items() if k.startswith("model.")},
-            str(path),
-        )
-        names = [n for n, _ in self.network.named_parameters()]
-        state: dict[int, dict[str, Tensor]] = {}
-        for i, name in enumerate(names):
-            values = {
-                key: tensors[f"adam.{name}.{key}"]
-                for key in ("step", "exp_avg", "exp_avg_sq")
-                if f"adam.{name}.{key}" in tensors
-            }
-            if values:
-                state[i] = values
-        whole = self.optimiser.state_dict()
-        self.optimiser.load_state_dict({"state": state, "param_groups": whole["param_groups"]})
+        restore_training(self.network, self.optimiser, tensors, str(path))
         self.step = int(notes["step"])
         self.best = float("inf") if notes["best"] is None else float(notes["best"])
         self.loss_sum, self.weight_sum = float(notes["loss_sum"]), float(notes["weight_sum"])

@@ -1,0 +1,52 @@
+"""What of a training is stored so that it can go on, as tensors (no code is ever stored)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from napari_slagseg.networks.checkpoints import fill
+from napari_slagseg.networks.unet import ResidualUNet
+
+
+def training_tensors(network: ResidualUNet, optimiser: torch.optim.Adam) -> dict[str, Tensor]:
+    """Weights, statistics and Adam's moments, named for `restore_training`."""
+    tensors = {f"model.{k}": v for k, v in network.state_dict().items()}
+    names = [n for n, _ in network.named_parameters()]
+    for i, values in optimiser.state_dict()["state"].items():
+        for key, value in values.items():
+            tensors[f"adam.{names[i]}.{key}"] = torch.as_tensor(value)
+    return tensors
+
+
+def restore_training(
+    network: ResidualUNet,
+    optimiser: torch.optim.Adam,
+    tensors: Mapping[str, Tensor],
+    source: str,
+) -> None:
+    """Put back what `training_tensors` gave.
+
+    Raises
+    ------
+    SlagsegError
+        If the tensors are of another network; `source` is named.
+    """
+    of_model = {k[6:]: v for k, v in tensors.items() if k.startswith("model.")}
+    fill(network, of_model, source)
+    state: dict[int, dict[str, Tensor]] = {}
+    for i, (name, _) in enumerate(network.named_parameters()):
+        values = {
+            key: tensors[f"adam.{name}.{key}"]
+            for key in ("step", "exp_avg", "exp_avg_sq")
+            if f"adam.{name}.{key}" in tensors
+        }
+        if values:
+            state[i] = values
+    groups = optimiser.state_dict()["param_groups"]
+    optimiser.load_state_dict({"state": state, "param_groups": groups})
+
+
+__all__ = ["restore_training", "training_tensors"]
