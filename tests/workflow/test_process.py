@@ -51,6 +51,25 @@ def test_an_error_of_the_user_comes_back_as_words(project):
     assert states(project)["measure"] == "missing"
 
 
+def test_the_last_message_waits_for_the_process_without_holding_up_the_listener(project):
+    """A window listens with no timeout: it must neither wait nor start a step beside this one."""
+    process = StepProcess(project.folder, "measure", {}, os.getpid())
+    process.start()
+    turns, last = 0, None
+    end = time.monotonic() + 60
+    while last is None and time.monotonic() < end:
+        message = process.next_message(timeout=0)
+        if message is not None and message.kind != "progress":
+            last = message
+        turns += 1
+        time.sleep(0.001)
+    assert turns > 100
+    assert last.kind == "failed"
+    assert not process._process.is_alive()
+    assert process.ended
+    assert process.next_message(timeout=0) is None
+
+
 def test_bad_settings_come_back_as_words(project):
     process = StepProcess(project.folder, "segment", {"threshold": 7}, os.getpid())
     process.start()

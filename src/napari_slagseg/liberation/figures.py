@@ -57,7 +57,7 @@ def plot_size_by_liberation(classes: pd.DataFrame, axes: Axes) -> None:
     )
     axes.set_ylim(0, 1)
     axes.set_xlabel("equivalent diameter (um)")
-    axes.set_ylabel("mean liberation, target-weighted")
+    axes.set_ylabel("mean liberation")
     if len(used):
         axes.legend(fontsize="small")
 

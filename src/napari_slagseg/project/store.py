@@ -238,7 +238,7 @@ class Project:
         """Fingerprint of the CT as it is now; the noted one while its stamp is unchanged."""
         path = self.ct_path
         entry = self.description.ct
-        return entry.fingerprint if _stamp(path) == entry.stamp else io.fingerprint(path)
+        return entry.fingerprint if _stamp(path) == entry.stamp else self._fingerprint(path)
 
     def fingerprint(self, relative: str | Path) -> str:
         """Fingerprint of a file or folder of the project, computed once while it is unchanged.
@@ -251,6 +251,9 @@ class Project:
         path = self.folder / relative
         if not path.exists():
             raise SlagsegError(f"{path} is missing: the step that makes it was not run yet.")
+        return self._fingerprint(path)
+
+    def _fingerprint(self, path: Path) -> str:
         stamp = _stamp(path)
         known = self._fingerprints.get(path)
         if known is None or known[0] != stamp:

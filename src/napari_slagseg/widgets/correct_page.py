@@ -75,7 +75,8 @@ class CorrectPage(QWidget):
         voxels = sum(len(c.voxels) for c in corrections)
         runs = [run.name for run in project.model_runs("particle")]
         self.count.setText(
-            f"{len(corrections)} sets of corrections with {voxels:,} voxels. "
+            f"{len(corrections)} set{'' if len(corrections) == 1 else 's'} of corrections with "
+            f"{voxels:,} voxels. "
             f"Training runs of the particle network: {', '.join(runs) or 'none'}."
         )
 

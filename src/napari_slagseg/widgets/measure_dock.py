@@ -70,6 +70,8 @@ class MeasureDock(QWidget):
         self.view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.view.verticalHeader().setVisible(False)
+        # by the rows in sight; all rows of 10,000 particles would take a minute
+        self.view.horizontalHeader().setResizeContentsPrecision(0)
         self.view.clicked.connect(lambda index: self.go_to(self.model.label_at(index.row())))
         self.about = QLabel("Measure a project to see its particles here.")
         self.about.setWordWrap(True)
@@ -94,12 +96,16 @@ class MeasureDock(QWidget):
         layout.addLayout(top)
         layout.addWidget(splitter, 1)
         self.viewer.mouse_move_callbacks.append(self._hover)
-        self.session.project_changed.connect(self._changed)
-        self.session.results_changed.connect(self._changed)
+        self.session.project_changed.connect(lambda _: self.refresh())
+        self.session.results_changed.connect(self._results_changed)
         self.refresh()
 
-    def _changed(self, _: object) -> None:
-        self.refresh()
+    def _results_changed(self, step: str) -> None:
+        if step in ("measure", "report", "run"):
+            self.refresh()
+        else:
+            self._say_what_it_is()
+            self._name_particles()
 
     def refresh(self) -> None:
         """Show the table and curves of the open project."""
@@ -110,22 +116,14 @@ class MeasureDock(QWidget):
             self.table = io.read_particle_table(project.tables / "particles.csv")
             config = last_config(project, STEPS["report"])
             results = results_of(project, config if isinstance(config, ReportConfig) else None)
-            stale = STEPS["measure"].state(project) != "done"
         except SlagsegError as error:
             show_error(str(error))
             return
         frame = self.table.frame
         self.model.set_table(frame, dict(self.table.definitions))
         self.view.resizeColumnsToContents()
-        self.about.setText(
-            f"<b>{len(frame):,} particles</b>, {int(frame['touches_border'].sum()):,} touch the "
-            f"border. Target: {self.table.table.target}."
-            + (" <span style='color:#d55e00'>Out of date: measure again.</span>" if stale else "")
-        )
-        if layers.PARTICLES_LAYER in self.viewer.layers:
-            named = [c for c in ("label", *SHOWN_ON_HOVER) if c in frame]
-            shown = frame[named].rename(columns={"label": "index"})
-            self.viewer.layers[layers.PARTICLES_LAYER].features = shown
+        self._say_what_it_is()
+        self._name_particles()
         for name, draw in results.plots().items():
             if name not in self.plots:
                 self.plots[name] = PlotCanvas()
@@ -134,6 +132,30 @@ class MeasureDock(QWidget):
                 self.tabs.setTabToolTip(tab, words)
             draw(self.plots[name].fresh_axes())
             self.plots[name].finish()
+
+    def _say_what_it_is(self) -> None:
+        project = self.session.project
+        if project is None or self.table is None:
+            return
+        try:
+            stale = STEPS["measure"].state(project) != "done"
+        except SlagsegError:  # a part is damaged, which the workflow dock tells
+            stale = True
+        frame = self.table.frame
+        self.about.setText(
+            f"<b>{len(frame):,} particles</b>, {int(frame['touches_border'].sum()):,} touch the "
+            f"border. Target: {self.table.table.target}."
+            + (" <span style='color:#d55e00'>Out of date: measure again.</span>" if stale else "")
+        )
+
+    def _name_particles(self) -> None:
+        """Let the layer show a particle's numbers under the cursor."""
+        if self.table is None or layers.PARTICLES_LAYER not in self.viewer.layers:
+            return
+        frame = self.table.frame
+        named = [c for c in ("label", *SHOWN_ON_HOVER) if c in frame]
+        shown = frame[named].rename(columns={"label": "index"})
+        self.viewer.layers[layers.PARTICLES_LAYER].features = shown
 
     def go_to(self, label: int) -> None:
         """Take the viewer to a particle and mark it."""

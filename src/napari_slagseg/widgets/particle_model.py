@@ -49,18 +49,16 @@ class ParticleModel(QAbstractTableModel):
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Text of a cell."""
-        if not index.isValid():
-            return None
-        value = self.frame.iat[index.row(), index.column()]
-        if role == Qt.ItemDataRole.DisplayRole:
-            if isinstance(value, (bool, np.bool_)):
-                return "yes" if value else "no"
-            if isinstance(value, (float, np.floating)):
-                return "n/a" if np.isnan(value) else f"{value:.4g}"
-            return str(value)
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        return None
+        if not index.isValid() or role != Qt.ItemDataRole.DisplayRole:
+            return None
+        value = self.frame.iat[index.row(), index.column()]
+        if isinstance(value, (bool, np.bool_)):
+            return "yes" if value else "no"
+        if isinstance(value, (float, np.floating)):
+            return "n/a" if np.isnan(value) else f"{value:.4g}"
+        return str(value)
 
     def headerData(
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from napari.settings import get_settings
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QSize
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QSizePolicy
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class PlotCanvas(FigureCanvasQTAgg):
 
     def __init__(self, height: int = 240) -> None:
         super().__init__(Figure(layout="constrained"))
+        self._waiting = False
         self.setMinimumHeight(height)
         self.setMinimumWidth(240)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -56,7 +58,17 @@ class PlotCanvas(FigureCanvasQTAgg):
                 legend.get_frame().set_facecolor(ground)
                 for entry in legend.get_texts():
                     entry.set_color(text)
-        self.draw_idle()
+        if self.isVisible():
+            self.draw_idle()
+        else:
+            self._waiting = True
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Draw what was finished while another tab was in front."""
+        super().showEvent(event)
+        if self._waiting:
+            self._waiting = False
+            self.draw_idle()
 
 
 __all__ = ["PlotCanvas"]

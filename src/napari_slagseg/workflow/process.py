@@ -19,6 +19,9 @@ from typing import Any, Literal
 from napari_slagseg.data import CancelledError, ProgressEvent, SlagsegError
 from napari_slagseg.io import write_error
 
+EXIT_WITHIN_S = 10.0
+"""A process that has said its last is killed if it is not gone by then."""
+
 KILL_AFTER_S = 8.0
 """A step that has not met its cancel token by then is killed."""
 
@@ -121,6 +124,8 @@ class StepProcess:
         self._stop = context.Event()
         self._cancelled_at: float | None = None
         self._ended = False
+        self._last: StepMessage | None = None
+        self._kill_at = 0.0
         self._process: BaseProcess = context.Process(
             target=_work,
             args=(str(folder), step_name, config, lock_holder, self._messages, self._stop),
@@ -154,13 +159,30 @@ class StepProcess:
         """
         if self._ended:
             return None
+        if self._last is not None:
+            return self._hand_out_last(timeout)
         try:
             message: StepMessage = self._messages.get(timeout=timeout)
         except queue.Empty:
             return self._silence()
-        if message.kind != "progress":
-            self._finish()
-        return message
+        return self._received(message, timeout)
+
+    def _received(self, message: StepMessage, timeout: float) -> StepMessage | None:
+        if message.kind == "progress":
+            return message
+        self._last, self._kill_at = message, time.monotonic() + EXIT_WITHIN_S
+        return self._hand_out_last(timeout)
+
+    def _hand_out_last(self, timeout: float) -> StepMessage | None:
+        """Last message, once the process is gone: libraries take a while to let go."""
+        self._process.join(timeout=timeout)
+        if self._process.is_alive():
+            if time.monotonic() < self._kill_at:
+                return None
+            self._process.kill()
+            self._process.join()
+        self._ended = True
+        return self._last
 
     def _silence(self) -> StepMessage | None:
         if not self._process.is_alive():
@@ -169,7 +191,7 @@ class StepProcess:
                 message: StepMessage = self._messages.get(timeout=0.5)
             except queue.Empty:
                 code = self._process.exitcode
-                self._finish()
+                self._ended = True
                 if self._cancelled_at is not None:
                     return StepMessage("cancelled", "Cancelled; what was finished is kept.")
                 return StepMessage(
@@ -177,9 +199,7 @@ class StepProcess:
                     f"The step's process ended by itself (exit code {code}); the machine may "
                     "have run out of memory. What was finished is kept; run the step again.",
                 )
-            if message.kind != "progress":
-                self._finish()
-            return message
+            return self._received(message, 0.0)
         overdue = (
             self._cancelled_at is not None and time.monotonic() - self._cancelled_at > KILL_AFTER_S
         )
@@ -187,13 +207,6 @@ class StepProcess:
             self._process.kill()
             self._process.join()
         return None
-
-    def _finish(self) -> None:
-        self._ended = True
-        self._process.join(timeout=10)
-        if self._process.is_alive():
-            self._process.kill()
-            self._process.join()
 
 
 __all__ = ["KILL_AFTER_S", "StepMessage", "StepProcess"]
