@@ -19,7 +19,7 @@ SETTINGS = {
     "annotate": {"hold_out": "cutouts", "held_out_share": 0.3},
     "train-phase": TRAINING,
     "train-particle": TRAINING,
-    "segment": {"minimum_voxels": 5, "threshold": 0.6, "tile": 48, "device": "cpu", "threads": 2},
+    "segment": {"minimum_voxels": 5, "tile": 48, "device": "cpu", "threads": 2},
     "measure": {"sections": 5, "section_axis": 1},
     "report": {"include_border": True, "size_edges_um": [10, 30, 90]},
 }

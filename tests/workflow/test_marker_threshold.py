@@ -5,8 +5,19 @@ import threading
 import numpy as np
 import pytest
 
-from napari_slagseg.data import CancelledError, GroundTruth, PhaseTable, phase_table_of
-from napari_slagseg.workflow.marker_threshold import choose_threshold
+from napari_slagseg.data import (
+    CancelledError,
+    GroundTruth,
+    PhaseTable,
+    SlagsegError,
+    phase_table_of,
+)
+from napari_slagseg.workflow.marker_threshold import (
+    NOTE,
+    choose_threshold,
+    note_threshold,
+    noted_threshold,
+)
 
 TABLE: PhaseTable = phase_table_of(["background", "ore"], ["#000000", "#d55e00"])
 SHAPE = (12, 60, 60)
@@ -84,6 +95,19 @@ def test_few_or_no_known_particles_leave_the_usual_threshold(bricks):
     few = choose_threshold(*volumes, truth_of(bricks, keep=19))
     assert (few.threshold, few.n_particles, few.f1_match) == (0.5, 19, {})
     assert choose_threshold(*volumes, truth_of(bricks, keep=20)).threshold == 0.7
+
+
+def test_it_is_kept_beside_the_network(bricks, tmp_path):
+    weights = tmp_path / "weights.safetensors"
+    assert noted_threshold(weights) is None
+    note_threshold(tmp_path, choose_threshold(*predicted(bricks, 0.75, 0.67), None))
+    assert noted_threshold(weights) is None  # nothing was tried: nothing to tell
+    note_threshold(tmp_path, choose_threshold(*predicted(bricks, 0.75, 0.67), truth_of(bricks)))
+    assert noted_threshold(weights) == noted_threshold(tmp_path) == 0.7
+    for damaged in ("{}", "[]", '{"threshold": "high"}', '{"threshold": 3}'):
+        (tmp_path / NOTE).write_text(damaged)
+        with pytest.raises(SlagsegError, match=NOTE):
+            noted_threshold(weights)
 
 
 def test_nothing_predicted_is_no_error(bricks):

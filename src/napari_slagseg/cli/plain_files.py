@@ -116,7 +116,8 @@ def predict(console: Console, ct: Path, **values: Any) -> None:
     """Segment a CT with trained networks.
 
     Where neither the file nor --voxel-size says how large the voxels are, they
-    are taken to be those that the networks were trained on.
+    are taken to be those that the networks were trained on. Without --threshold,
+    the one that was chosen in the particle network's project is taken.
     """
     from napari_slagseg.workflow.plain import predict_files
 
@@ -136,7 +137,11 @@ def predict(console: Console, ct: Path, **values: Any) -> None:
         )
     for text in found["warnings"]:
         console.warn(text)
-    console.result(found, f"{found['particles']:,} particles were found; stored in {found['out']}.")
+    console.result(
+        found,
+        f"{found['particles']:,} particles were found, with markers above "
+        f"{found['threshold']:g}; stored in {found['out']}.",
+    )
 
 
 @click.command()

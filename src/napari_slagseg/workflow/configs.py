@@ -164,7 +164,7 @@ class SegmentConfig(StepConfig):
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         default=None,
         description="particle probability above which a voxel is part of a marker; none given: "
-        "the one that separates the particles of a project's own maps best, without maps 0.5 (K)",
+        "the one that separates the particles of the project's maps best, without maps 0.5 (K)",
     )
     minimum_voxels: int = Field(default=100, ge=0, description="smaller particles are removed")
     tile: int | None = Field(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_slagseg import io
 from napari_slagseg.data import (
     CancelToken,
     GroundTruth,
     Progress,
     ProgressEvent,
+    SlagsegError,
     no_progress,
     stop_if_cancelled,
 )
@@ -23,6 +26,9 @@ USUAL = 0.5
 
 TRIED = tuple(round(0.4 + 0.05 * i, 2) for i in range(10))
 """0.4 to 0.85."""
+
+NOTE = "marker_threshold.json"
+"""File beside a particle network's weights that tells the threshold chosen for it."""
 
 FEWEST = 20
 """Known particles from which on a threshold is chosen by them."""
@@ -107,4 +113,44 @@ def choose_threshold(
     return ThresholdChoice(best, tried, n_particles)
 
 
-__all__ = ["USUAL", "ThresholdChoice", "choose_threshold"]
+def note_threshold(run_folder: Path, choice: ThresholdChoice) -> None:
+    """Keep a choice beside the network, for other volumes that it is used on."""
+    if not choice.f1_match:
+        return
+    scores = {str(threshold): score for threshold, score in choice.f1_match.items()}
+    io.write_json(
+        run_folder / NOTE,
+        {
+            "threshold": choice.threshold,
+            "f1_match": scores,
+            "n_particles": choice.n_particles,
+        },
+    )
+
+
+def noted_threshold(weights: Path) -> float | None:
+    """Threshold kept beside a network.
+
+    Parameters
+    ----------
+    weights : path
+        Of the weights, or of their folder.
+
+    Raises
+    ------
+    SlagsegError
+        If the note is damaged.
+    """
+    path = (weights if weights.is_dir() else weights.parent) / NOTE
+    if not path.is_file():
+        return None
+    content = io.read_json(path, "the note of a marker threshold")
+    threshold = content.get("threshold") if isinstance(content, dict) else None
+    if not isinstance(threshold, (int, float)) or not 0 < threshold < 1:
+        raise SlagsegError(
+            f"{path} names no threshold between 0 and 1. Delete it, or give --threshold."
+        )
+    return float(threshold)
+
+
+__all__ = ["USUAL", "ThresholdChoice", "choose_threshold", "note_threshold", "noted_threshold"]

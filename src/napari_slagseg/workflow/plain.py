@@ -25,6 +25,7 @@ from napari_slagseg.data import (
     no_progress,
 )
 from napari_slagseg.workflow.configs import RegisterConfig, SegmentConfig
+from napari_slagseg.workflow.marker_threshold import noted_threshold
 from napari_slagseg.workflow.register import check_fit
 from napari_slagseg.workflow.segment import segment_volume, table_from_json, table_to_json
 from napari_slagseg.workflow.step import installed_versions
@@ -150,12 +151,14 @@ def predict_files(
         phase network's training volume; `warnings` then says so.
     raw : RawLayout or None
     config : SegmentConfig or None
+        Without a threshold, the one is taken that was chosen in the project of the
+        particle network, else 0.5.
 
     Returns
     -------
     dict
-        ``out``, ``particles`` (their number), ``volume_shares`` by phase,
-        ``voxel_size_um``, ``warnings``.
+        ``out``, ``particles`` (their number), ``threshold``, ``volume_shares`` by
+        phase, ``voxel_size_um``, ``warnings``.
     """
     from napari_slagseg.networks import load_network
 
@@ -163,6 +166,10 @@ def predict_files(
         load_network(model_path(phase_model)),
         load_network(model_path(particle_model)),
     )
+    chosen = config or SegmentConfig()
+    if chosen.threshold is None:
+        threshold = noted_threshold(model_path(particle_model))
+        chosen = chosen.model_copy(update={"threshold": threshold})
     warnings: list[str] = []
     size = voxel_size_um if voxel_size_um is not None else io.stored_voxel_size(ct)
     if size is None:
@@ -171,7 +178,7 @@ def predict_files(
             f"{ct} states no voxel size; that of the networks is taken ({size[0]:g} um)."
         )
     volume = io.read_volume(ct, size, raw=raw)
-    segmented = segment_volume(volume, phase, particle, config or SegmentConfig(), progress, cancel)
+    segmented = segment_volume(volume, phase, particle, chosen, progress, cancel)
     phases, separation = segmented.phases, segmented.separation
     table = phase.card.table
     progress(ProgressEvent("storing the segmentation", 0.97))
@@ -188,6 +195,7 @@ def predict_files(
     return {
         "out": str(out),
         "particles": int(separation.particles.max(initial=0)),
+        "threshold": segmented.choice.threshold,
         "volume_shares": {p.name: float(counts[p.id] / phases.size) for p in table if p.id > 0},
         "voxel_size_um": volume.voxel_size_um,
         "warnings": warnings,

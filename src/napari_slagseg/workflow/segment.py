@@ -23,7 +23,12 @@ from napari_slagseg.project import Project
 from napari_slagseg.segmentation import Separation, separate_particles
 from napari_slagseg.workflow.annotate import split
 from napari_slagseg.workflow.configs import SegmentConfig
-from napari_slagseg.workflow.marker_threshold import USUAL, ThresholdChoice, choose_threshold
+from napari_slagseg.workflow.marker_threshold import (
+    USUAL,
+    ThresholdChoice,
+    choose_threshold,
+    note_threshold,
+)
 from napari_slagseg.workflow.step import Step, StepResult
 
 if TYPE_CHECKING:
@@ -169,6 +174,7 @@ def run(
     segmented = segment_volume(volume, phase, particle, config, progress, cancel, truth)
     phases, separation, choice = segmented.phases, segmented.separation, segmented.choice
     progress(ProgressEvent("storing the segmentation", 0.97))
+    note_threshold(folders["particle"], choice)
     table = phase.card.table.with_target(project.description.target)
     io.write_zarr_arrays(
         project.segmentation_path,
