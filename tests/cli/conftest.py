@@ -26,6 +26,22 @@ Call = Callable[..., Answer]
 
 
 @pytest.fixture
+def refused() -> Callable[..., None]:
+    def check(answer: Answer, *words: str) -> None:
+        """One clear paragraph and exit code 2; lines of progress may stand before it."""
+        assert answer.code == 2, answer
+        *before, last = answer.err.splitlines()
+        assert last.startswith("Error: "), answer.err
+        assert all(line.startswith("  ") for line in before), answer.err
+        assert "Traceback" not in answer.err
+        assert answer.out == ""
+        for word in words:
+            assert word in answer.err, answer.err
+
+    return check
+
+
+@pytest.fixture
 def slagseg(capsys: pytest.CaptureFixture[str]) -> Call:
     def call(*arguments: object) -> Answer:
         capsys.readouterr()

@@ -15,18 +15,6 @@ from napari_slagseg.workflow import StepResult
 GREY = np.random.default_rng(5).integers(100, 60000, (20, 30, 30)).astype(np.uint16)
 
 
-def refused(answer, *words):
-    """One clear paragraph and exit code 2; lines of progress may stand before it."""
-    assert answer.code == 2, answer
-    *before, last = answer.err.splitlines()
-    assert last.startswith("Error: "), answer.err
-    assert all(line.startswith("  ") for line in before), answer.err
-    assert "Traceback" not in answer.err
-    assert answer.out == ""
-    for word in words:
-        assert word in answer.err, answer.err
-
-
 def write_ct(folder: Path, kind: str) -> Path:
     path = folder / "ct.npy"
     if kind == "missing":
@@ -74,7 +62,7 @@ def write_ct(folder: Path, kind: str) -> Path:
         ("short tif", "ct.tif"),
     ],
 )
-def test_unusable_ct(slagseg, tiny_sample, tmp_path, kind, word):
+def test_unusable_ct(refused, slagseg, tiny_sample, tmp_path, kind, word):
     ct = write_ct(tmp_path, kind)
     answer = slagseg(
         "new", tmp_path / "project", "--ct", ct, "--voxel-size", 2.3,
@@ -100,17 +88,17 @@ def changed(arguments, name, value):
         ("--map", "/nowhere/map.png", "/nowhere/map.png"),
     ],
 )
-def test_unusable_option(slagseg, new_arguments, tmp_path, name, value, word):
+def test_unusable_option(refused, slagseg, new_arguments, tmp_path, name, value, word):
     refused(slagseg("new", tmp_path / "p", *changed(new_arguments, name, value)), word)
     assert not (tmp_path / "p").exists()
 
 
 @pytest.mark.parametrize("size", ["0", "-1", "nan", "1,0,1"])
-def test_voxel_size_must_be_above_zero(slagseg, new_arguments, tmp_path, size):
+def test_voxel_size_must_be_above_zero(refused, slagseg, new_arguments, tmp_path, size):
     refused(slagseg("new", tmp_path / "p", *new_arguments, "--voxel-size", size), "above 0")
 
 
-def test_absent_voxel_size_is_asked_for(slagseg, new_arguments, tmp_path):
+def test_absent_voxel_size_is_asked_for(refused, slagseg, new_arguments, tmp_path):
     np.save(tmp_path / "ct.npy", GREY)
     arguments = changed(new_arguments, "--ct", tmp_path / "ct.npy")
     refused(slagseg("new", tmp_path / "p", *arguments), "voxel size")
@@ -124,32 +112,32 @@ def test_voxel_size_that_is_no_number(slagseg, new_arguments, tmp_path, size):
     assert "Traceback" not in answer.err
 
 
-def test_legend_that_matches_little(slagseg, new_arguments, tmp_path):
+def test_legend_that_matches_little(refused, slagseg, new_arguments, tmp_path):
     legend = tmp_path / "legend.csv"
     legend.write_text("colour,phase\n#123456,background\n#654321,LiAlO2\n")
     refused(slagseg("new", tmp_path / "p", *changed(new_arguments, "--legend", legend)), "legend")
 
 
-def test_folder_that_is_in_use(slagseg, new_arguments, tmp_path):
+def test_folder_that_is_in_use(refused, slagseg, new_arguments, tmp_path):
     (tmp_path / "p").mkdir()
     (tmp_path / "p" / "thesis.txt").write_text("years of work")
     refused(slagseg("new", tmp_path / "p", *new_arguments), "not empty")
     assert (tmp_path / "p" / "thesis.txt").read_text() == "years of work"
 
 
-def test_no_project(slagseg, tmp_path):
+def test_no_project(refused, slagseg, tmp_path):
     for command in ("status", "register", "run", "view"):
         refused(slagseg(command, tmp_path), "project.json")
 
 
-def test_step_before_its_turn(slagseg, tiny_project):
+def test_step_before_its_turn(refused, slagseg, tiny_project):
     refused(slagseg("annotate", tiny_project), "register")
     refused(slagseg("segment", tiny_project), "train")
     refused(slagseg("measure", tiny_project), "segment")
     refused(slagseg("report", tiny_project), "measure")
 
 
-def test_project_of_a_newer_schema(slagseg, tiny_project):
+def test_project_of_a_newer_schema(refused, slagseg, tiny_project):
     path = tiny_project / "project.json"
     content = json.loads(path.read_text())
     path.write_text(json.dumps({**content, "schema_version": 99}))
@@ -159,20 +147,20 @@ def test_project_of_a_newer_schema(slagseg, tiny_project):
     assert path.read_bytes() == before
 
 
-def test_project_that_another_one_writes_to(slagseg, tiny_project):
+def test_project_that_another_one_writes_to(refused, slagseg, tiny_project):
     with Project(tiny_project).writing():
         refused(slagseg("register", tiny_project), "open for writing")
         assert slagseg("status", tiny_project).code == 0
 
 
-def test_setting_out_of_range(slagseg, tiny_project):
+def test_setting_out_of_range(refused, slagseg, tiny_project):
     refused(slagseg("register", tiny_project, "--height-low", 5), "Give both ends")
     refused(slagseg("train", tiny_project, "--patch", 33), "patch")
     refused(slagseg("segment", tiny_project, "--threshold", 1.5), "threshold")
     refused(slagseg("register", tiny_project, "--maps", "map_7"), "map_7")
 
 
-def test_settings_file(slagseg, tiny_project, tmp_path):
+def test_settings_file(refused, slagseg, tiny_project, tmp_path):
     settings = tmp_path / "settings.json"
     settings.write_text("[]")
     refused(slagseg("run", tiny_project, "--settings", settings), "JSON object")
@@ -182,7 +170,7 @@ def test_settings_file(slagseg, tiny_project, tmp_path):
     refused(slagseg("run", tiny_project, "--settings", settings), "minimum voxels")
 
 
-def test_map_larger_than_the_ct(slagseg, tiny_sample, tmp_path):
+def test_map_larger_than_the_ct(refused, slagseg, tiny_sample, tmp_path):
     answer = slagseg(
         "place", tiny_sample / "ct.tif", tiny_sample / "map_1.png", "--voxel-size", 2.3,
         "--legend", tiny_sample / "legend.csv", "--pixel-size", 40, "--out", tmp_path / "o.json",
@@ -191,7 +179,7 @@ def test_map_larger_than_the_ct(slagseg, tiny_sample, tmp_path):
     assert not (tmp_path / "o.json").exists()
 
 
-def test_labels_and_phases_of_different_shape(slagseg, tmp_path):
+def test_labels_and_phases_of_different_shape(refused, slagseg, tmp_path):
     np.save(tmp_path / "a.npy", np.ones((4, 5, 6), np.uint32))
     np.save(tmp_path / "b.npy", np.ones((4, 5, 7), np.uint8))
     out = tmp_path / "t.csv"
@@ -202,13 +190,13 @@ def test_labels_and_phases_of_different_shape(slagseg, tmp_path):
     assert not (tmp_path / "s.json").exists()
 
 
-def test_labels_that_are_no_integers(slagseg, tmp_path):
+def test_labels_that_are_no_integers(refused, slagseg, tmp_path):
     np.save(tmp_path / "a.npy", np.full((4, 5, 6), 0.5))
     np.save(tmp_path / "b.npy", np.ones((4, 5, 6), np.uint8))
     refused(slagseg("score", "phases", tmp_path / "a.npy", tmp_path / "b.npy"), "whole")
 
 
-def test_zarr_of_objects(slagseg, tmp_path):
+def test_zarr_of_objects(refused, slagseg, tmp_path):
     store = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=2)
     folder = tmp_path / "a.zarr" / "particles"
     store.create_array("particles", shape=(2, 2, 2), dtype="uint8")
@@ -221,7 +209,7 @@ def test_zarr_of_objects(slagseg, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["weights.pt", "weights.safetensors"])
-def test_pickle_as_a_network(slagseg, tiny_sample, tmp_path, name):
+def test_pickle_as_a_network(refused, slagseg, tiny_sample, tmp_path, name):
     ran = tmp_path / "ran"
     weights = tmp_path / name
     with weights.open("wb") as file:
@@ -245,7 +233,7 @@ class _TouchesAFile:
         return (open, (self.path, "w"))
 
 
-def test_folder_without_a_network(slagseg, tiny_sample, tmp_path):
+def test_folder_without_a_network(refused, slagseg, tiny_sample, tmp_path):
     for model in (tmp_path, tmp_path / "nothing"):
         answer = slagseg(
             "predict", tiny_sample / "ct.tif", "--phase-model", model, "--particle-model", model,
@@ -268,17 +256,17 @@ def failing_states(monkeypatch):
     return fail
 
 
-def test_full_disk(slagseg, tiny_project, failing_states):
+def test_full_disk(refused, slagseg, tiny_project, failing_states):
     failing_states(OSError(errno.ENOSPC, "No space left on device", "/data/x.zarr"))
     refused(slagseg("status", tiny_project), "/data/x.zarr", "disk is full")
 
 
-def test_no_permission(slagseg, tiny_project, failing_states):
+def test_no_permission(refused, slagseg, tiny_project, failing_states):
     failing_states(PermissionError(errno.EACCES, "Permission denied", "/data/x.zarr"))
     refused(slagseg("status", tiny_project), "/data/x.zarr", "Permission denied")
 
 
-def test_too_little_memory(slagseg, tiny_project, failing_states):
+def test_too_little_memory(refused, slagseg, tiny_project, failing_states):
     failing_states(MemoryError())
     refused(slagseg("status", tiny_project), "memory")
 

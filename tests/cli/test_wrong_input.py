@@ -21,18 +21,6 @@ GARBAGE = bytes(range(256)) * 20
 GREY = np.random.default_rng(5).integers(100, 60000, (20, 30, 30)).astype(np.uint16)
 
 
-def refused(answer, *words):
-    """Exit code 2 and one paragraph that names what is wrong."""
-    assert answer.code == 2, answer
-    *before, last = answer.err.splitlines()
-    assert last.startswith("Error: "), answer.err
-    assert all(line.startswith("  ") for line in before), answer.err
-    assert "Traceback" not in answer.err
-    assert answer.out == ""
-    for word in words:
-        assert word in answer.err, answer.err
-
-
 def changed(arguments, name, value):
     at = arguments.index(name) + 1
     return [*arguments[:at], value, *arguments[at + 1 :]]
@@ -50,7 +38,7 @@ def changed(arguments, name, value):
         ("garbage.pt", "pickle"),
     ],
 )
-def test_garbage_as_a_ct(slagseg, new_arguments, tmp_path, name, word):
+def test_garbage_as_a_ct(refused, slagseg, new_arguments, tmp_path, name, word):
     (tmp_path / name).write_bytes(GARBAGE)
     arguments = changed(new_arguments, "--ct", tmp_path / name)
     refused(slagseg("new", tmp_path / "p", *arguments, "--voxel-size", 2), name, word)
@@ -58,7 +46,7 @@ def test_garbage_as_a_ct(slagseg, new_arguments, tmp_path, name, word):
 
 
 @pytest.mark.parametrize("compression", [None, "zlib"])
-def test_a_tiff_cut_short(slagseg, new_arguments, tmp_path, compression):
+def test_a_tiff_cut_short(refused, slagseg, new_arguments, tmp_path, compression):
     path = tmp_path / "cut.tif"
     tifffile.imwrite(path, GREY, compression=compression)
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
@@ -76,7 +64,7 @@ def test_a_tiff_cut_short(slagseg, new_arguments, tmp_path, compression):
         ("half.png", "truncated"),
     ],
 )
-def test_an_unusable_map(slagseg, new_arguments, tiny_sample, tmp_path, name, word):
+def test_an_unusable_map(refused, slagseg, new_arguments, tiny_sample, tmp_path, name, word):
     whole = (tiny_sample / "map_1.png").read_bytes()
     (tmp_path / name).write_bytes(whole[: len(whole) // 2] if name == "half.png" else GARBAGE)
     arguments = changed(new_arguments, "--map", tmp_path / name)
@@ -100,7 +88,7 @@ def test_an_unusable_map(slagseg, new_arguments, tiny_sample, tmp_path, name, wo
         ),
     ],
 )
-def test_an_unusable_legend(slagseg, new_arguments, tmp_path, content, words):
+def test_an_unusable_legend(refused, slagseg, new_arguments, tmp_path, content, words):
     (tmp_path / "legend.csv").write_text(content)
     arguments = changed(new_arguments, "--legend", tmp_path / "legend.csv")
     refused(slagseg("new", tmp_path / "p", *arguments), *words)
@@ -109,13 +97,13 @@ def test_an_unusable_legend(slagseg, new_arguments, tmp_path, content, words):
 
 @pytest.mark.parametrize(("target", "why"), [("gold", "not in"), ("background", "background")])
 def test_an_unusable_target_names_the_legend_and_the_choice(
-    slagseg, new_arguments, tmp_path, target, why
+    refused, slagseg, new_arguments, tmp_path, target, why
 ):
     answer = slagseg("new", tmp_path / "p", *changed(new_arguments, "--target", target))
     refused(answer, "legend.csv", f"'{target}'", why, "Choose one of: LiAlO2")
 
 
-def test_files_of_different_shape_are_named(slagseg, tmp_path):
+def test_files_of_different_shape_are_named(refused, slagseg, tmp_path):
     np.save(tmp_path / "a.npy", np.ones((4, 5, 6), np.uint32))
     np.save(tmp_path / "b.npy", np.ones((4, 5, 7), np.uint8))
     pair = (tmp_path / "a.npy", tmp_path / "b.npy")
@@ -140,7 +128,7 @@ def write_network(folder: Path, kind: str, channels: int | None = None) -> Path:
     return folder
 
 
-def test_networks_that_do_not_fit(slagseg, tiny_sample, tmp_path):
+def test_networks_that_do_not_fit(refused, slagseg, tiny_sample, tmp_path):
     phase = write_network(tmp_path / "phase", "phase")
     particle = write_network(tmp_path / "particle", "particle")
     odd = write_network(tmp_path / "odd", "phase", channels=5)
@@ -171,7 +159,7 @@ def test_networks_that_do_not_fit(slagseg, tiny_sample, tmp_path):
         (("status",), "project.json", "JSON"),
     ],
 )
-def test_a_damaged_project_says_what_to_do(slagseg, tiny_project, command, part, way_out):
+def test_a_damaged_project_says_what_to_do(refused, slagseg, tiny_project, command, part, way_out):
     path = tiny_project / part
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("{")

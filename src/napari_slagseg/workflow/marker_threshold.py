@@ -92,8 +92,7 @@ def choose_threshold(
     if n_particles < FEWEST:
         return ThresholdChoice(n_particles=n_particles)
     tried: dict[float, float] = {}
-
-    def attempt(threshold: float) -> None:
+    for threshold in TRIED:
         stop_if_cancelled(cancel)
         progress(ProgressEvent("choosing the marker threshold", len(tried) / len(TRIED)))
         separated = separate_particles(
@@ -106,9 +105,6 @@ def choose_threshold(
         found = separated.particles.reshape(-1)[voxels].astype(np.int64)
         score = score_particles(found, wanted)["f1_match"]
         tried[threshold] = 0.0 if np.isnan(score) else float(score)
-
-    for threshold in TRIED:
-        attempt(threshold)
     best = max(tried, key=lambda t: (tried[t], -abs(t - USUAL)))
     return ThresholdChoice(best, tried, n_particles)
 

@@ -162,14 +162,12 @@ def predict_files(
     """
     from napari_slagseg.networks import load_network
 
-    phase, particle = (
-        load_network(model_path(phase_model)),
-        load_network(model_path(particle_model)),
-    )
+    phase = load_network(model_path(phase_model))
+    particle_path = model_path(particle_model)
+    particle = load_network(particle_path)
     chosen = config or SegmentConfig()
     if chosen.threshold is None:
-        threshold = noted_threshold(model_path(particle_model))
-        chosen = chosen.model_copy(update={"threshold": threshold})
+        chosen = chosen.model_copy(update={"threshold": noted_threshold(particle_path)})
     warnings: list[str] = []
     size = voxel_size_um if voxel_size_um is not None else io.stored_voxel_size(ct)
     if size is None:
