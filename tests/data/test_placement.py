@@ -3,6 +3,7 @@ import pytest
 
 from napari_slagseg.data import (
     Cutout,
+    FieldShift,
     GroundTruth,
     PlacedMap,
     PlacementSurface,
@@ -53,6 +54,41 @@ def test_coordinates_are_nan_outside_of_accepted_cutouts():
     assert zyx[10, 20] == pytest.approx(quadratic(10, 20), abs=1e-4)
     changed = placed.with_states({0: "rejected", 1: "accepted"})
     assert [c.state for c in changed.cutouts] == ["rejected", "accepted", "locked"]
+
+
+def test_pixels_of_a_shifted_field_lie_where_the_surface_has_them():
+    fields = (FieldShift(0, 0, 100, 60, 2.5, -1.5), FieldShift(0, 60, 100, 90, 0.0, 3.0))
+    placed = PlacedMap(
+        "m", (100, 150), 1.0, (20, 60, 90), (2.3,) * 3, True, 0.9,
+        surface=surface(), cutouts=(Cutout(0, 0, 100, 150, (1, 2, 3), (0, 0.4, 0), (0, 0, 0.4), 1),
+        ), fields=fields,
+    )  # fmt: skip
+    zyx = placed.coordinates()
+    assert zyx[10, 59] == pytest.approx(quadratic(12.5, 57.5), abs=1e-4)
+    assert zyx[10, 60] == pytest.approx(quadratic(10, 63), abs=1e-4)
+
+
+def test_uncertainty_is_linear_between_lattice_points_and_nan_where_not_placed():
+    s = surface()
+    doubt = 0.01 * s.rows[:, None] + 0.002 * s.columns[None, :]
+    s = PlacementSurface(s.rows, s.columns, s.zyx, doubt)
+    placed = PlacedMap(
+        "m", (100, 150), 1.0, (20, 60, 90), (2.3,) * 3, True, 0.9,
+        surface=s, cutouts=(cutout(0, 0), cutout(50, 90, "rejected")),
+    )  # fmt: skip
+    found = placed.uncertainty()
+    assert found[20, 30] == pytest.approx(0.01 * 20 + 0.002 * 30, abs=1e-6)
+    assert np.isnan(found[70, 120])
+    with pytest.raises(SlagsegError, match="uncertainty"):
+        PlacementSurface(s.rows, s.columns, s.zyx, -doubt - 1)
+
+
+def test_grades_follow_the_probability():
+    grades = [
+        Cutout(0, 0, 9, 9, (1, 2, 3), (0, 1, 0), (0, 0, 1), 0.9, probability=p).grade
+        for p in (0.95, 0.9, 0.89, 0.5, 0.49, None)
+    ]
+    assert grades == ["good", "good", "doubtful", "doubtful", "bad", "unknown"]
 
 
 def test_a_refused_map_has_no_coordinates():

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_slagseg.data import Cutout, PlacedMap, PlacementSurface, SlagsegError
+from napari_slagseg.data import Cutout, FieldShift, PlacedMap, PlacementSurface, SlagsegError
 from napari_slagseg.io import read_placed_map, write_placed_map
 
 
@@ -26,12 +26,22 @@ def placed() -> PlacedMap:
         placed=True,
         score=0.77,
         mirrored=True,
-        surface=PlacementSurface(rows, columns, zyx),
+        surface=PlacementSurface(rows, columns, zyx, np.full((5, 6), 0.25)),
         cutouts=(
             cutout,
-            replace(cutout, column=45, score=0.3, state="rejected", residual_voxels=4.5),
+            replace(
+                cutout,
+                column=45,
+                score=0.3,
+                state="rejected",
+                residual_voxels=4.5,
+                probability=0.25,
+                step_voxels=1.5,
+            ),
             replace(cutout, row=10, state="locked"),
         ),
+        probability=0.98,
+        fields=(FieldShift(0, 0, 60, 45, 1.5, -0.25),),
         details={"tilt_deg": np.float64(1.5), "ratio": float("inf"), "tried": np.arange(3)},
     )
 
@@ -42,6 +52,7 @@ def test_round_trip(tmp_path: Path, placed: PlacedMap) -> None:
     assert again.cutouts == placed.cutouts
     assert replace(again, surface=None, details={}) == replace(placed, surface=None, details={})
     np.testing.assert_allclose(again.coordinates(), placed.coordinates(), atol=1e-4)
+    assert again.surface.uncertainty_voxels.tolist() == [[0.25] * 6] * 5
     assert again.details == {"tilt_deg": 1.5, "ratio": None, "tried": [0, 1, 2]}
 
 
@@ -56,6 +67,23 @@ def test_json_is_strict_and_has_the_agreed_fields(tmp_path: Path, placed: Placed
     assert [c["accepted"] for c in content["cutouts"]] == [True, False, True]
     assert set(content["surface"]) >= {"rows", "columns", "zyx"}
     assert np.isnan(read_placed_map(tmp_path / "placed.json").score)
+
+
+def test_files_from_before_probabilities_and_uncertainty_are_read(
+    tmp_path: Path, placed: PlacedMap
+) -> None:
+    path = tmp_path / "placed.json"
+    write_placed_map(placed, path)
+    content = json.loads(path.read_text())
+    del content["probability"], content["fields"], content["surface"]["uncertainty_voxels"]
+    for cutout in content["cutouts"]:
+        del cutout["probability"], cutout["step_voxels"], cutout["grade"]
+    path.write_text(json.dumps(content))
+    again = read_placed_map(path)
+    assert again.probability is None
+    assert again.fields == ()
+    assert again.cutouts[1].grade == "unknown"
+    assert np.isnan(again.uncertainty()).all()
 
 
 def test_refused_map(tmp_path: Path, placed: PlacedMap) -> None:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from napari_slagseg.data import MineralMap, Phase, PhaseTable, SlagsegError, Volume
-from napari_slagseg.registration import Landmarks, RegistrationSettings, place_map, prepare_ct
+from napari_slagseg.data import Landmarks, MineralMap, Phase, PhaseTable, SlagsegError, Volume
+from napari_slagseg.registration import RegistrationSettings, place_map, prepare_ct
 from napari_slagseg.registration.hints import search_space
 
 TABLE = PhaseTable((Phase(0, "background", "#000000"), Phase(1, "a", "#ff0000")), "a")

@@ -1,6 +1,7 @@
 """The nouns: what the steps hand to each other."""
 
 from napari_slagseg.data.errors import CancelledError, SlagsegError
+from napari_slagseg.data.landmarks import Landmarks
 from napari_slagseg.data.mineral_map import MineralMap
 from napari_slagseg.data.particle_table import (
     PARTICLE_COLUMNS,
@@ -9,7 +10,14 @@ from napari_slagseg.data.particle_table import (
     ParticleTable,
 )
 from napari_slagseg.data.phases import BACKGROUND, UNKNOWN, Phase, PhaseTable, phase_table_of
-from napari_slagseg.data.placement import Cutout, CutoutState, PlacedMap, PlacementSurface
+from napari_slagseg.data.placement import (
+    Cutout,
+    CutoutGrade,
+    CutoutState,
+    FieldShift,
+    PlacedMap,
+    PlacementSurface,
+)
 from napari_slagseg.data.running import (
     CancelToken,
     Progress,
@@ -29,8 +37,11 @@ __all__ = [
     "CancelledError",
     "ColumnDefinition",
     "Cutout",
+    "CutoutGrade",
     "CutoutState",
+    "FieldShift",
     "GroundTruth",
+    "Landmarks",
     "MineralMap",
     "ParticleTable",
     "Phase",

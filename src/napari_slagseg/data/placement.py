@@ -14,6 +14,10 @@ from napari_slagseg.data.errors import SlagsegError
 from napari_slagseg.data.volume import VoxelSize
 
 CutoutState = Literal["accepted", "rejected", "locked"]
+CutoutGrade = Literal["good", "doubtful", "bad", "unknown"]
+
+GOOD_FROM, DOUBTFUL_FROM = 0.9, 0.5
+"""Probabilities from which a cutout counts as good, and as doubtful."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +35,15 @@ class PlacementSurface:
         Map columns, likewise.
     zyx : (n, m, 3) float64
         CT voxel coordinates (z, y, x) of the lattice points.
+    uncertainty_voxels : (n, m) float64 or None
+        Standard deviation of the distance between stated and true place at the
+        lattice points, in voxels; None where it is not known.
     """
 
     rows: NDArray[np.float64]
     columns: NDArray[np.float64]
     zyx: NDArray[np.float64]
+    uncertainty_voxels: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         expected = (len(self.rows), len(self.columns), 3)
@@ -44,6 +52,12 @@ class PlacementSurface:
                 f"A placement surface of {len(self.rows)} x {len(self.columns)} lattice points "
                 f"(at least 4 x 4) needs finite coordinates of shape {expected}; "
                 f"these have {self.zyx.shape}."
+            )
+        doubt = self.uncertainty_voxels
+        if doubt is not None and (doubt.shape != expected[:2] or not np.all(doubt >= 0)):
+            raise SlagsegError(
+                f"The uncertainty of a placement surface needs {expected[:2]} numbers of at least "
+                f"0; these have {doubt.shape}."
             )
 
     def _splines(self) -> list[RectBivariateSpline]:
@@ -79,6 +93,45 @@ class PlacementSurface:
         """
         return np.stack([s(rows, columns) for s in self._splines()], axis=-1)
 
+    def uncertainty_at(
+        self, rows: NDArray[np.floating[Any]], columns: NDArray[np.floating[Any]]
+    ) -> NDArray[np.float64]:
+        """Uncertainty in voxels at map positions, linear between the lattice points; NaN unknown.
+
+        Parameters
+        ----------
+        rows, columns : arrays of one shape
+            Positions outside the lattice take the value at its edge.
+        """
+        rows, columns = np.broadcast_arrays(rows, columns)
+        if self.uncertainty_voxels is None:
+            return np.full(rows.shape, np.nan)
+        spline = RectBivariateSpline(self.rows, self.columns, self.uncertainty_voxels, kx=1, ky=1)
+        return np.asarray(spline.ev(rows, columns), np.float64)
+
+
+@dataclass(frozen=True)
+class FieldShift:
+    """How far one field of a stitched map lies off its place in the map.
+
+    Microscopes stitch maps from fields; a field that was put down wrongly shows
+    what lies ``(row_shift, column_shift)`` pixels away on the polished surface.
+
+    Attributes
+    ----------
+    row, column, height, width : int
+        The field in map pixels.
+    row_shift, column_shift : float
+        Its pixel (r, c) lies where the surface has (r + row_shift, c + column_shift).
+    """
+
+    row: int
+    column: int
+    height: int
+    width: int
+    row_shift: float
+    column_shift: float
+
 
 @dataclass(frozen=True)
 class Cutout:
@@ -102,6 +155,12 @@ class Cutout:
         Locked: accepted by the user and not to be changed by a run.
     residual_voxels : float
         Distance from the consensus surface at the centre, in voxels.
+    probability : float or None
+        That the map's surface lies within two voxels of the truth all over this
+        cutout; None where it was not judged.
+    step_voxels : float or None
+        Largest disagreement of smaller windows inside the cutout with the surface, in
+        voxels: large across a crack. None where it was not looked for.
     """
 
     row: int
@@ -114,6 +173,17 @@ class Cutout:
     score: float
     state: CutoutState = "accepted"
     residual_voxels: float = 0.0
+    probability: float | None = None
+    step_voxels: float | None = None
+
+    @property
+    def grade(self) -> CutoutGrade:
+        """Good from a probability of 0.9, doubtful from 0.5, else bad."""
+        if self.probability is None:
+            return "unknown"
+        if self.probability >= GOOD_FROM:
+            return "good"
+        return "doubtful" if self.probability >= DOUBTFUL_FROM else "bad"
 
     @property
     def accepted(self) -> bool:
@@ -157,6 +227,10 @@ class PlacedMap:
         Why the map was refused, or what is uncertain about it; "" if all is well.
     details : mapping
         Numbers of the search (ratios, tilts, seconds), JSON values.
+    probability : float or None
+        That the map lies where it was placed; None where it was not judged.
+    fields : tuple of FieldShift
+        Offsets of the fields of a stitched map; empty where it counts as one piece.
     """
 
     map_name: str
@@ -171,6 +245,8 @@ class PlacedMap:
     cutouts: tuple[Cutout, ...] = ()
     reason: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
+    probability: float | None = None
+    fields: tuple[FieldShift, ...] = ()
 
     def placed_mask(self) -> NDArray[np.bool_]:
         """(rows, columns) bool: pixels inside at least one accepted cutout."""
@@ -192,11 +268,32 @@ class PlacedMap:
         rows, columns = self.map_shape
         if not self.placed or self.surface is None:
             return np.full((rows, columns, 3), np.nan, dtype=np.float32)
-        zyx = self.surface.on_grid(
-            np.arange(rows, dtype=np.float64), np.arange(columns, dtype=np.float64)
-        ).astype(np.float32)
+        every_row, every_column = np.arange(float(rows)), np.arange(float(columns))
+        zyx = self.surface.on_grid(every_row, every_column).astype(np.float32)
+        for f in self.fields:
+            part = (slice(f.row, f.row + f.height), slice(f.column, f.column + f.width))
+            zyx[part] = self.surface.on_grid(
+                every_row[part[0]] + f.row_shift, every_column[part[1]] + f.column_shift
+            )
         zyx[~self.placed_mask()] = np.nan
         return zyx
+
+    def uncertainty(self) -> NDArray[np.float32]:
+        """Uncertainty of every map pixel's place in voxels.
+
+        Returns
+        -------
+        voxels : (rows, columns) float32
+            Standard deviation; NaN where the pixel lies in no accepted cutout, or
+            nothing is known.
+        """
+        rows, columns = self.map_shape
+        if not self.placed or self.surface is None:
+            return np.full((rows, columns), np.nan, dtype=np.float32)
+        grid = np.meshgrid(np.arange(float(rows)), np.arange(float(columns)), indexing="ij")
+        out = self.surface.uncertainty_at(grid[0], grid[1]).astype(np.float32)
+        out[~self.placed_mask()] = np.nan
+        return out
 
     def with_states(self, states: Mapping[int, CutoutState]) -> PlacedMap:
         """Same placement with the states of some cutouts (by position) changed."""
@@ -206,4 +303,4 @@ class PlacedMap:
         return replace(self, cutouts=cutouts)
 
 
-__all__ = ["Cutout", "CutoutState", "PlacedMap", "PlacementSurface"]
+__all__ = ["Cutout", "CutoutGrade", "CutoutState", "FieldShift", "PlacedMap", "PlacementSurface"]

@@ -6,12 +6,32 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
-from napari_slagseg.data import Cutout, CutoutState, PlacedMap, PlacementSurface, SlagsegError
+from napari_slagseg.data import (
+    Cutout,
+    CutoutState,
+    FieldShift,
+    PlacedMap,
+    PlacementSurface,
+    SlagsegError,
+)
 from napari_slagseg.io.formats import check_version
 from napari_slagseg.io.text import read_json, write_json
 
 FORMAT = 1
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(float(value), digits)
+
+
+def _optional(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _score(value: Any) -> float:
+    return float("nan") if value is None else float(value)
 
 
 def _cutout_to_json(cutout: Cutout) -> dict[str, Any]:
@@ -24,6 +44,9 @@ def _cutout_to_json(cutout: Cutout) -> dict[str, Any]:
         "accepted": cutout.accepted,
         "state": cutout.state,
         "residual_voxels": round(float(cutout.residual_voxels), 4),
+        "probability": _rounded(cutout.probability, 4),
+        "grade": cutout.grade,
+        "step_voxels": _rounded(cutout.step_voxels, 4),
         "centre_zyx": [float(v) for v in cutout.centre_zyx],
         "row_step_zyx": [float(v) for v in cutout.row_step_zyx],
         "column_step_zyx": [float(v) for v in cutout.column_step_zyx],
@@ -40,6 +63,7 @@ def write_placed_map(placed: PlacedMap, path: str | Path) -> None:
             "format": FORMAT,
             "map": placed.map_name,
             "placed": placed.placed,
+            "probability": _rounded(placed.probability, 5),
             "reason": placed.reason,
             "score": float(placed.score),
             "mirrored": placed.mirrored,
@@ -49,6 +73,7 @@ def write_placed_map(placed: PlacedMap, path: str | Path) -> None:
             "voxel_size_um": list(placed.voxel_size_um),
             "details": dict(placed.details),
             "cutouts": [_cutout_to_json(c) for c in placed.cutouts],
+            "fields": [vars(f) for f in placed.fields],
             "surface": None
             if surface is None
             else {
@@ -57,6 +82,9 @@ def write_placed_map(placed: PlacedMap, path: str | Path) -> None:
                 "rows": surface.rows.tolist(),
                 "columns": surface.columns.tolist(),
                 "zyx": np.round(surface.zyx, 4).tolist(),
+                "uncertainty_voxels": None
+                if surface.uncertainty_voxels is None
+                else np.round(surface.uncertainty_voxels, 4).tolist(),
             },
         },
     )
@@ -74,6 +102,22 @@ def _state(value: Any) -> CutoutState:
     return state
 
 
+def _uncertainty(surface: dict[str, Any]) -> NDArray[np.float64] | None:
+    values = surface.get("uncertainty_voxels")
+    return None if values is None else np.asarray(values, dtype=np.float64)
+
+
+def _field(values: dict[str, Any]) -> FieldShift:
+    return FieldShift(
+        row=int(values["row"]),
+        column=int(values["column"]),
+        height=int(values["height"]),
+        width=int(values["width"]),
+        row_shift=float(values["row_shift"]),
+        column_shift=float(values["column_shift"]),
+    )
+
+
 def read_placed_map(path: str | Path) -> PlacedMap:
     """Read a placement, or say what is wrong with the file."""
     content = read_json(path, "the placement")
@@ -89,9 +133,11 @@ def read_placed_map(path: str | Path) -> PlacedMap:
                 centre_zyx=_triple(c["centre_zyx"]),
                 row_step_zyx=_triple(c["row_step_zyx"]),
                 column_step_zyx=_triple(c["column_step_zyx"]),
-                score=float("nan") if c["score"] is None else float(c["score"]),
+                score=_score(c["score"]),
                 state=_state(c["state"]),
                 residual_voxels=float(c["residual_voxels"] or 0.0),
+                probability=_optional(c.get("probability")),
+                step_voxels=_optional(c.get("step_voxels")),
             )
             for c in content["cutouts"]
         )
@@ -104,7 +150,8 @@ def read_placed_map(path: str | Path) -> PlacedMap:
             ct_shape=(int(z), int(y), int(x)),
             voxel_size_um=_triple(content["voxel_size_um"]),
             placed=bool(content["placed"]),
-            score=float("nan") if content["score"] is None else float(content["score"]),
+            score=_score(content["score"]),
+            probability=_optional(content.get("probability")),
             mirrored=bool(content["mirrored"]),
             surface=None
             if surface is None
@@ -112,8 +159,10 @@ def read_placed_map(path: str | Path) -> PlacedMap:
                 np.asarray(surface["rows"], dtype=np.float64),
                 np.asarray(surface["columns"], dtype=np.float64),
                 np.asarray(surface["zyx"], dtype=np.float64),
+                _uncertainty(surface),
             ),
             cutouts=cutouts,
+            fields=tuple(_field(f) for f in content.get("fields", ())),
             reason=str(content["reason"]),
             details=content["details"],
         )

@@ -1,6 +1,5 @@
 """Mineral map -> CT."""
 
-from napari_slagseg.registration.hints import Landmarks
 from napari_slagseg.registration.landmarks import LandmarkPose, landmark_pose
 from napari_slagseg.registration.place import place_map
 from napari_slagseg.registration.pyramid import PreparedCT, prepare_ct
@@ -9,7 +8,6 @@ from napari_slagseg.registration.settings import RegistrationSettings
 
 __all__ = [
     "LandmarkPose",
-    "Landmarks",
     "PreparedCT",
     "RegistrationSettings",
     "landmark_pose",

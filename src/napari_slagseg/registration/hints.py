@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from napari_slagseg.data import BACKGROUND, MineralMap, SlagsegError, VoxelSize
+from napari_slagseg.data import BACKGROUND, Landmarks, MineralMap, SlagsegError, VoxelSize
 from napari_slagseg.registration.coarse import SearchSpace
 from napari_slagseg.registration.landmarks import landmark_pose
-from napari_slagseg.registration.pyramid import FloatArray, PreparedCT
+from napari_slagseg.registration.pyramid import PreparedCT
 
 ANGLE_HINT_DEG = 15.0
 LANDMARK_HEIGHT_VOXELS = 60.0
 LANDMARK_RADIUS_COARSE = 8.0
 """How far a hint is trusted: it narrows the search and does not replace it."""
-
-
-@dataclass(frozen=True)
-class Landmarks:
-    """Pairs of map pixels and CT voxels.
-
-    Attributes
-    ----------
-    pixels : (n, 2) float64
-        (row, column).
-    voxels : (n, 3) float64
-        (z, y, x).
-    """
-
-    pixels: FloatArray
-    voxels: FloatArray
 
 
 def check_map(
@@ -126,4 +109,4 @@ def search_space(
     return SearchSpace(heights, angles, mirrors, centre)
 
 
-__all__ = ["Landmarks", "check_map", "search_space"]
+__all__ = ["check_map", "search_space"]

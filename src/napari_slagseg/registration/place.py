@@ -12,6 +12,7 @@ import numpy as np
 from napari_slagseg.data import (
     CancelToken,
     Cutout,
+    Landmarks,
     MineralMap,
     PlacedMap,
     PlacementSurface,
@@ -24,7 +25,7 @@ from napari_slagseg.data import (
 from napari_slagseg.registration.agreement import Consensus, find_consensus
 from napari_slagseg.registration.coarse import Candidate, coarse_search
 from napari_slagseg.registration.fractions import PhaseSlots, fraction_images, phase_slots
-from napari_slagseg.registration.hints import Landmarks, check_map, search_space
+from napari_slagseg.registration.hints import check_map, search_space
 from napari_slagseg.registration.pyramid import Block, FloatArray, PreparedCT, prepare_ct
 from napari_slagseg.registration.rigid_cutouts import (
     Window,
@@ -376,4 +377,4 @@ def _finite(ratio: float) -> float | None:
     return round(ratio, 4) if np.isfinite(ratio) else None
 
 
-__all__ = ["Landmarks", "place_map"]
+__all__ = ["place_map"]
