@@ -74,26 +74,14 @@ def test_one_cutout_is_a_shift():
     )
 
 
-def test_the_spline_follows_what_no_polynomial_does():
-    """A bump of 1 voxel in one place, which most cutouts know nothing of."""
-    rows, columns, surface = cutouts(8)
-    bump = np.exp(-(((rows - 300) / 90) ** 2) - ((columns - 200) / 90) ** 2)
-    centres = surface.at(rows, columns) + bump[:, None] * (1.0, 0, 0)
-    found = find_consensus(surface, rows, columns, centres, np.full(64, 0.9), 1.5, 0)
-    spline = found.spline(rows, columns, centres)
-    u, v = surface.normalised(np.array([300.0, 520.0]), np.array([200.0, 520.0]))
-    with_spline = spline(np.stack([u, v], axis=1)) + found.surface.at(
-        np.array([300.0, 520.0]), np.array([200.0, 520.0])
-    )
-    height = (
-        with_spline[:, 0] - surface.at(np.array([300.0, 520.0]), np.array([200.0, 520.0]))[:, 0]
-    )
-    assert height[0] > 0.4
-    assert abs(height[1]) < 0.1
-
-
-def test_few_cutouts_get_no_spline():
-    rows, columns, surface = cutouts(3)
+def test_a_locked_cutout_is_never_an_outlier_and_pulls_the_surface():
+    rows, columns, surface = cutouts(5)
     centres = surface.at(rows, columns)
-    found = find_consensus(surface, rows, columns, centres, np.full(9, 0.9), 1.5, 0)
-    assert found.spline(rows, columns, centres) is None
+    centres[12] += (1.4, 0, 0)
+    scores, firm = np.full(25, 0.9), np.arange(25) == 12
+    plain = find_consensus(surface, rows, columns, centres, scores, 1.0, 0)
+    held = find_consensus(surface, rows, columns, centres, scores, 1.0, 0, firm)
+    assert not plain.inliers[12]
+    assert held.inliers.all()
+    assert plain.residuals[12] > 1.3
+    assert held.residuals[12] < 0.5 * plain.residuals[12]

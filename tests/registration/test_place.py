@@ -7,10 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_slagseg.data import CancelledError, Volume
+from napari_slagseg.data import CancelledError, Landmarks, Volume
 from napari_slagseg.phantom import make_phantom
 from napari_slagseg.registration import (
-    Landmarks,
     RegistrationSettings,
     place_map,
     placement_error,
@@ -141,7 +140,7 @@ def test_progress_rises_to_the_end(easy, quick_ct, hints):
 
 
 @pytest.mark.parametrize(
-    "stage", ["searching all poses", "fitting the surface", "registering cutouts"]
+    "stage", ["searching all poses", "fitting the surface", "registering cutouts", "looking closer"]
 )
 def test_cancel_stops_every_stage_at_once(easy, quick_ct, hints, stage):
     cut, token, heard = easy.maps[0], threading.Event(), []

@@ -3,14 +3,21 @@ import pytest
 
 from napari_slagseg.registration import RegistrationSettings
 from napari_slagseg.registration.rigid_cutouts import (
+    RIGID_TOLERANCE,
     Window,
+    fields_of,
+    indices_within,
     local_surface,
-    points_within,
     refine,
     usable,
     windows,
 )
-from napari_slagseg.registration.surface import MapPoints, PolynomialSurface, flat_surface
+from napari_slagseg.registration.surface import (
+    MapPoints,
+    PolynomialSurface,
+    fit_surface,
+    flat_surface,
+)
 
 S = RegistrationSettings()
 WINDOW = Window(20, 40, 120, 120)
@@ -42,23 +49,42 @@ def test_windows_cover_the_map_and_overlap(shape):
 def test_points_of_a_window_are_those_inside():
     rows, columns = (a.ravel() * 1.0 for a in np.mgrid[0:240:4, 0:240:4])
     points = MapPoints(rows, columns, np.ones((len(rows), 1)), np.ones(len(rows)))
-    own = points_within(points, WINDOW)
-    assert len(own.rows) == 30 * 30
-    assert (own.rows.min(), own.rows.max()) == (20, 136)
-    assert (own.columns.min(), own.columns.max()) == (40, 156)
+    own = indices_within(points, WINDOW)
+    assert len(own) == 30 * 30
+    assert (rows[own].min(), rows[own].max()) == (20, 136)
+    assert (columns[own].min(), columns[own].max()) == (40, 156)
+
+
+def test_windows_of_a_stitched_map_stay_inside_its_fields():
+    shape, field = (1000, 1300), (400, 450)
+    fields = fields_of(shape, field)
+    assert len(fields) == 3 * 3
+    assert sum(f.height * f.width for f in fields) == shape[0] * shape[1]
+    for w in windows(shape, 1 / 2.3, S, field):
+        holders = [
+            f for f in fields
+            if f.row <= w.row and w.row + w.height <= f.row + f.height
+            and f.column <= w.column and w.column + w.width <= f.column + f.width
+        ]  # fmt: skip
+        assert len(holders) == 1
 
 
 def test_cutouts_need_known_pixels_and_particles():
     rows, columns = (a.ravel() * 1.0 for a in np.mgrid[0:40, 0:40])
     n = len(rows)
+    every, window = np.arange(n), Window(0, 0, 40, 40)
     solid = np.zeros((n, 1))
     solid[: n // 10] = 1.0
     points = MapPoints(rows, columns, solid, np.ones(n))
     everywhere = np.ones(n, bool)
-    assert usable(points, everywhere, n, S)
-    assert not usable(points, np.arange(n) < 0.5 * n, n, S)
-    assert not usable(MapPoints(rows, columns, 0.4 * solid, np.ones(n)), everywhere, n, S)
-    assert not usable(points, everywhere, 2 * n, S)
+    assert usable(points, every, everywhere, window, S)
+    assert not usable(points, every, every < 0.5 * n, window, S)
+    few = MapPoints(rows, columns, 0.4 * solid, np.ones(n))
+    assert not usable(few, every, everywhere, window, S)
+    assert not usable(points, every, everywhere, Window(0, 0, 80, 40), S)
+    # each point stands for two pixels
+    thinned = MapPoints(rows, columns, solid, np.ones(n), 2.0)
+    assert usable(thinned, every, everywhere, Window(0, 0, 80, 40), S)
 
 
 def test_a_surface_is_itself_in_a_windows_coordinates():
@@ -90,7 +116,7 @@ def test_shift_and_rotation_of_a_curved_cutout_are_found(bare, texture, sag):
     rows, columns = (a.ravel() * 1.0 for a in np.mgrid[21:140:2, 41:160:2])
     grey = texture(true.at(rows, columns))
     points = MapPoints(rows, columns, grey[:, None], np.ones(len(rows)))
-    fit = refine(ct, ct.whole(1), points, start)
+    (fit,) = refine(ct, ct.whole(1), points, [(WINDOW, start)])
     assert np.linalg.norm(start.coefficients[0] - true.coefficients[0]) > 1.5
     np.testing.assert_allclose(fit.surface.coefficients[0], true.coefficients[0], atol=0.1)
     assert (
@@ -99,3 +125,31 @@ def test_shift_and_rotation_of_a_curved_cutout_are_found(bare, texture, sag):
     by_row, by_column = fit.surface.steps(np.array(79.5), np.array(99.5))
     assert np.linalg.norm(by_row) == pytest.approx(0.4, rel=0.005)
     assert np.linalg.norm(by_column) == pytest.approx(0.4, rel=0.005)
+
+
+def test_the_compiled_fits_are_the_plain_ones(bare, texture):
+    """Against `fit_surface`, which does the same with numpy."""
+    places = np.moveaxis(np.indices((40, 128, 128)), 0, -1) + 0.5
+    rng = np.random.default_rng(0)
+    ct = bare(texture(places) + rng.normal(0, 0.3, (40, 128, 128)))
+    rows, columns = (a.ravel() * 1.0 for a in np.mgrid[0:240:4, 0:240:4])
+    surface = bent(3.0)
+    grey = texture(surface.at(rows, columns))
+    fractions = np.stack([np.clip(grey, 0, None), np.clip(-grey, 0, None) ** 2], axis=1)
+    points = MapPoints(rows, columns, fractions, rng.uniform(0.5, 1, len(rows)))
+    pieces = []
+    for window in (WINDOW, Window(60, 20, 120, 120), Window(100, 110, 120, 120)):
+        moved = np.zeros((10, 3))
+        moved[0] = rng.normal(0, 0.8, 3)
+        pieces.append((window, local_surface(surface, window).plus(moved)))
+    for (window, start), fit in zip(pieces, refine(ct, ct.whole(1), points, pieces)):
+        own = indices_within(points, window)
+        part = MapPoints(rows[own], columns[own], fractions[own], points.known[own])
+        length = float(np.linalg.norm(start.coefficients[1:3], axis=1).mean())
+        plain = fit_surface(
+            ct, ct.whole(1), part, start, length / start.half,
+            order=1, iterations=10, tolerance=RIGID_TOLERANCE,
+        )  # fmt: skip
+        np.testing.assert_allclose(fit.surface.coefficients, plain.surface.coefficients, atol=1e-5)
+        assert fit.score == pytest.approx(plain.score, abs=1e-6)
+        assert np.all(np.linalg.eigvalsh(fit.covariance) > 0)

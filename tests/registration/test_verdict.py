@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from napari_slagseg.data import Cutout, PlacementSurface
 from napari_slagseg.registration import RegistrationSettings
 from napari_slagseg.registration.surface import SurfaceFit, flat_surface
 from napari_slagseg.registration.verdict import (
@@ -44,41 +45,58 @@ def test_no_second_place_is_no_doubt_and_no_place_is_no_ratio():
     assert ratio_to_second([], 8) == 0.0
 
 
-def test_a_good_map_is_accepted():
-    assert reasons_to_refuse(S.sure_score, 2.0, 1.0, 400, S) == []
-    assert reasons_to_refuse(S.sure_score, np.inf, 1.0, 400, S) == []
+def test_probability_alone_decides():
+    assert reasons_to_refuse(S.accept_probability, 0.4, 1.01, 1.0, 400, S) == []
+    assert reasons_to_refuse(S.accept_probability - 0.01, 0.9, 2.0, 1.0, 400, S)
 
 
 @pytest.mark.parametrize(
-    ("score", "ratio", "share", "words"),
+    ("score", "ratio", "share", "extent", "kind", "words"),
     [
-        (0.31, 1.9, 1.0, f"correlation with the CT is 0.31.*{S.accept_score}"),
-        (0.62, 1.07, 1.0, f"second place.*ratio 1.07, at least {S.accept_ratio}"),
-        (0.62, 1.9, 0.1, "only 10% of its cutouts"),
+        (0.31, 1.9, 1.0, 400, "correlation", "correlation with the CT is 0.31"),
+        (0.62, 1.07, 1.0, 400, "second_place", "second place.*ratio 1.07"),
+        (0.62, 1.9, 0.1, 400, "cutouts", "only 10% of its cutouts"),
+        (0.62, 1.9, 1.0, 90, "small", "only 90 voxels across"),
+        (0.62, 1.9, 1.0, 400, "doubt", "too little speaks"),
+        (0.62, None, 1.0, 400, "doubt", "too little speaks"),
     ],
 )
-def test_a_refusal_names_the_numbers(score, ratio, share, words):
-    reasons = reasons_to_refuse(score, ratio, share, 400, S)
-    assert len(reasons) == 1
+def test_a_refusal_names_the_numbers(score, ratio, share, extent, kind, words):
+    reasons = reasons_to_refuse(0.2, score, ratio, share, extent, S)
+    assert [r.kind for r in reasons] == [kind, "probability"]
     assert re.search(words, refusal(reasons))
+    assert "probability of 0.2" in refusal(reasons)
     assert "landmarks" in refusal(reasons)
+    assert "Exchanged?" in refusal(reasons, "Exchanged?")
 
 
-def test_without_a_second_place_more_correlation_is_asked_for():
-    score = (S.accept_score + S.lone_score) / 2
-    assert reasons_to_refuse(score, np.inf, 1.0, 400, S)
-    assert not reasons_to_refuse(score, S.accept_ratio + 0.01, 1.0, 400, S)
+def cutout(state="accepted", step=0.0):
+    return Cutout(0, 0, 9, 9, (1, 2, 3), (0, 1, 0), (0, 0, 1), 0.9, state, step_voxels=step)
 
 
-def test_small_maps_need_more():
-    score = (S.accept_score + S.small_map_score) / 2
-    assert not reasons_to_refuse(score, 2.0, 1.0, 400, S)
-    (reason,) = reasons_to_refuse(score, 2.0, 1.0, 90, S)
-    assert f"at least {S.small_map_score} is needed for a map of only 90 voxels" in reason
-    assert not reasons_to_refuse(S.small_map_score, 2.0, 1.0, 90, S)
+def lattice(doubt):
+    axis = np.linspace(0, 9, 4)
+    return PlacementSurface(axis, axis, np.zeros((4, 4, 3)), np.full((4, 4), doubt))
 
 
-def test_small_maps_are_accepted_with_a_warning():
-    assert "100 voxels across" in warning_for(0.7, 100, S)
-    assert warning_for(0.7, 300, S) == ""
-    assert warning_for(0.95, 100, S) == ""
+def test_a_sure_map_comes_without_a_warning():
+    assert warning_for(0.999, fit(0.9), lattice(0.3), 400, [cutout()] * 5, S) == ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"probability": 0.95}, "probability of 0.95 only"),
+        ({"probability": 0.95, "extent": 100}, r"small \(100 voxels across\)"),
+        ({"fit": replace(fit(0.9), coverage=0.45)}, "only 45% of the map lies inside the CT"),
+        ({"cutouts": [cutout()] * 3 + [cutout("rejected")] * 2}, "2 of 5 cutouts were rejected"),
+        ({"cutouts": [cutout()] * 5 + [cutout("accepted", 7.2)]}, "step of up to 7 voxels"),
+        ({"surface": lattice(2.2)}, "uncertain by 2.2 voxels"),
+    ],
+)
+def test_a_degraded_map_comes_with_a_warning_that_says_what_is_uncertain(changes, words):
+    values = {
+        "probability": 0.999, "fit": fit(0.9), "surface": lattice(0.3), "extent": 400,
+        "cutouts": [cutout()] * 5, "settings": S,
+    } | changes  # fmt: skip
+    assert re.search(words, warning_for(**values))

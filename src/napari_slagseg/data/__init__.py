@@ -1,6 +1,7 @@
 """The nouns: what the steps hand to each other."""
 
 from napari_slagseg.data.errors import CancelledError, SlagsegError
+from napari_slagseg.data.grey_map import GreyMap
 from napari_slagseg.data.landmarks import Landmarks
 from napari_slagseg.data.mineral_map import MineralMap
 from napari_slagseg.data.particle_table import (
@@ -40,6 +41,7 @@ __all__ = [
     "CutoutGrade",
     "CutoutState",
     "FieldShift",
+    "GreyMap",
     "GroundTruth",
     "Landmarks",
     "MineralMap",

@@ -6,15 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import RBFInterpolator
 
 from napari_slagseg.registration.pyramid import FloatArray
 from napari_slagseg.registration.surface import N_TERMS, PolynomialSurface, basis
 
 _ROUNDS = 12
 _TUKEY = 4.685
-_ENOUGH_FOR_SPLINE = 16
-_SPLINE_SMOOTHING = 2.0
 _BEND_PRIOR = (1.0, 0.5)
 """Standard deviations, in units of length, of what the second and third order may still
 add: the surface that the cutouts started from is curved already."""
@@ -24,6 +21,9 @@ _ALIKE = 9.0
 of a third of their edge each pixel lies in nine."""
 
 _LEAST_SCATTER = 0.05
+
+FIRMNESS = 25.0
+"""Weight of a cutout that the user has locked: a fifth of the usual scatter."""
 
 
 @dataclass(frozen=True)
@@ -43,19 +43,6 @@ class Consensus:
     residuals: FloatArray
     inliers: NDArray[np.bool_]
 
-    def spline(
-        self, rows: FloatArray, columns: FloatArray, centres: FloatArray
-    ) -> RBFInterpolator | None:
-        """Thin-plate spline of what the inliers are still off, smoothed; None for few cutouts."""
-        if int(self.inliers.sum()) < _ENOUGH_FOR_SPLINE:
-            return None
-        u, v = self.surface.normalised(rows, columns)
-        at = np.stack([u, v], axis=1)[self.inliers]
-        off = (centres - self.surface.at(rows, columns))[self.inliers]
-        return RBFInterpolator(
-            at, off, kernel="thin_plate_spline", smoothing=_SPLINE_SMOOTHING, degree=1
-        )
-
 
 def _order(n: int) -> int:
     """Polynomial order that so many cutouts can bear."""
@@ -74,6 +61,7 @@ def find_consensus(
     scores: FloatArray,
     outlier: float,
     seed: int,
+    firm: NDArray[np.bool_] | None = None,
 ) -> Consensus:
     """Robust smooth displacement of cutouts from a surface.
 
@@ -93,14 +81,18 @@ def find_consensus(
     outlier : float
         Length from which on a cutout is an outlier.
     seed : int
+    firm : (n,) bool, optional
+        Cutouts that the user holds to be right: they weigh `FIRMNESS` times as much as
+        one of correlation 1, and are never outliers.
     """
     n = len(rows)
+    held = np.zeros(n, dtype=bool) if firm is None else firm
     u, v = surface.normalised(rows, columns)
     off = centres - surface.at(rows, columns)
-    base = np.clip(scores, 0.05, 1.0) ** 2
+    base = np.where(held, FIRMNESS, np.clip(scores, 0.05, 1.0) ** 2)
     weights = base.copy()
     if n >= 6:
-        weights = base * _ransac(basis(u, v, 1), off, base, outlier, seed)
+        weights = base * np.where(held, 1.0, _ransac(basis(u, v, 1), off, base, outlier, seed))
     order = _order(n)
     terms = basis(u, v, order)
     # planes are free; higher orders are held as firmly as the cutouts scatter
@@ -110,19 +102,19 @@ def find_consensus(
     change: FloatArray = np.zeros((N_TERMS[order], 3))
     for _ in range(_ROUNDS):
         weighted = (terms * weights[:, None]).T
-        ridge = np.diag(_ALIKE * base.mean() * (scatter / prior) ** 2 + 1e-9)
+        ridge = np.diag(_ALIKE * float(np.median(base)) * (scatter / prior) ** 2 + 1e-9)
         change = np.asarray(np.linalg.solve(weighted @ terms + ridge, weighted @ off), np.float64)
         distance = np.linalg.norm(off - terms @ change, axis=1)
         scale = max(1.4826 * float(np.median(distance)), 0.1 * outlier)
         cut = min(_TUKEY * scale, 2 * outlier)
-        weights = base * np.clip(1 - (distance / cut) ** 2, 0.0, 1.0) ** 2
+        weights = base * np.where(held, 1.0, np.clip(1 - (distance / cut) ** 2, 0.0, 1.0) ** 2)
         if not weights.any():
             weights = base
         # the median length of a normal vector is 1.54 times its deviation along one axis
         scatter = max(float(np.median(distance[weights > 0])) / 1.54, _LEAST_SCATTER)
     agreed = surface.plus(change)
     residuals = np.linalg.norm(centres - agreed.at(rows, columns), axis=1)
-    return Consensus(agreed, residuals, residuals <= outlier)
+    return Consensus(agreed, residuals, held | (residuals <= outlier))
 
 
 def _ransac(

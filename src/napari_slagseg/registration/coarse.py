@@ -7,7 +7,9 @@ patches' relative offsets; then the patches vote for one plane.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,6 +123,21 @@ def _disc(radius: float) -> NDArray[np.float32]:
     return (np.hypot(y, x) <= radius).astype(np.float32)
 
 
+class Correlator(Protocol):
+    """What the search needs of a correlator; on the CPU, `SliceCorrelator`."""
+
+    disc: NDArray[np.float32]
+    reach: int
+    padded: tuple[int, int]
+
+    def correlate(self, template: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+        """Fill `out` (slice, y, x) with the normalised correlation with a template."""
+
+
+CorrelatorFactory = Callable[[Block, float, int], Correlator]
+"""Takes the block, the radius of the patches in pixels, and a number of threads."""
+
+
 class SliceCorrelator:
     """Normalised correlation of round patches with all slices of a block."""
 
@@ -215,6 +232,8 @@ def coarse_search(
     settings: RegistrationSettings,
     *,
     workers: int,
+    correlator: CorrelatorFactory | None = None,
+    number: int | None = None,
     progress: Progress,
     cancel: CancelToken | None,
 ) -> list[Candidate]:
@@ -234,6 +253,10 @@ def coarse_search(
     settings : RegistrationSettings
     workers : int
         Threads of the FFT.
+    correlator : CorrelatorFactory, optional
+        Another one than `SliceCorrelator`, for example on a GPU.
+    number : int, optional
+        How many candidates are wanted; none given: the settings'.
     progress, cancel
 
     Returns
@@ -245,7 +268,7 @@ def coarse_search(
     patches = choose_patches(images, grey, radius * block.pitch[1] / images.pitch,
                              settings.maximum_patches)  # fmt: skip
     offsets = np.array(patches, dtype=np.float64) - np.asarray(map_centre)
-    correlator = SliceCorrelator(block, radius, workers)
+    slices = (correlator or SliceCorrelator)(block, radius, workers)
     depth = block.data.shape[0]
     low, high = 0.0, depth - 1.0
     if space.heights is not None:
@@ -261,10 +284,10 @@ def coarse_search(
         (2 * k + 1 - settings.sub_angles) / settings.sub_angles * half_step
         for k in range(settings.sub_angles)
     ]
-    reach = correlator.reach
+    reach = slices.reach
     pitch_yx = block.pitch[1:]
     steepest = np.tan(np.radians(settings.maximum_tilt_deg)) * pitch_yx / block.pitch[0]
-    volumes = np.empty((len(patches), depth, *correlator.padded), dtype=np.float32)
+    volumes = np.empty((len(patches), depth, *slices.padded), dtype=np.float32)
     found: list[Candidate] = []
     total = len(angles) * len(space.mirrors)
     for count, (mirrored, angle) in enumerate((m, a) for m in space.mirrors for a in angles):
@@ -274,8 +297,8 @@ def coarse_search(
         # CT pixel -> length -> map pixel
         into_map = np.asarray(np.linalg.inv(turn) @ np.diag(pitch_yx) / images.pitch, np.float64)
         for k, centre in enumerate(patches):
-            template = _template(grey, images.known, centre, into_map, correlator.disc)
-            correlator.correlate(template, volumes[k])
+            template = _template(grey, images.known, centre, into_map, slices.disc)
+            slices.correlate(template, volumes[k])
         turns = np.stack([_turn(float(angle) + sub, mirrored) for sub in subs])
         shifts = (offsets * images.pitch) @ turns.transpose(0, 2, 1) / pitch_yx
         summed = add_patches(volumes.max(axis=1), shifts)
@@ -297,7 +320,9 @@ def coarse_search(
                     ),
                 )
             )
-    return distinct_candidates(found, 4.0 * float(block.pitch[1]), 10.0, settings.candidates)
+    return distinct_candidates(
+        found, 4.0 * float(block.pitch[1]), 10.0, number or settings.candidates
+    )
 
 
 def _radius(images: FractionImages, block: Block, settings: RegistrationSettings) -> float:
@@ -346,4 +371,12 @@ def distinct_candidates(
     return kept
 
 
-__all__ = ["Candidate", "SearchSpace", "coarse_search", "distinct_candidates"]
+__all__ = [
+    "Candidate",
+    "Correlator",
+    "CorrelatorFactory",
+    "SearchSpace",
+    "SliceCorrelator",
+    "coarse_search",
+    "distinct_candidates",
+]

@@ -1,4 +1,4 @@
-"""A mineral map as one fraction image per phase, at the pitch of a level."""
+"""A map as one fraction image per phase (or band of grey), at the pitch of a level."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_slagseg.data import BACKGROUND, MineralMap
+from napari_slagseg.data import BACKGROUND, GreyMap, MineralMap
 
 NO_DENSITY = 2.7
 """Density in g/cm3 taken for a phase that has none: that of most rock-forming minerals."""
@@ -150,4 +150,86 @@ def fraction_images(
     return FractionImages(fractions.astype(np.float32), known.astype(np.float32), block, pitch)
 
 
-__all__ = ["FractionImages", "PhaseSlots", "fraction_images", "phase_slots"]
+GREY_BANDS = 4
+"""Bands of a grey image that are fitted beside its darkest one."""
+
+_BAND_SOFTENING = 1.0
+"""Standard deviation in pixels of the smoothing before a grey image is cut into bands."""
+
+
+def grey_bands(grey_map: GreyMap, unit_um: float, level: float, blur: float) -> FractionImages:
+    """Fraction images of a grey map: how much of a pixel lies in each band of grey.
+
+    Bands are hat functions between quantiles of the grey values, so that the CT's grey
+    value may be any piecewise linear function of the map's, falling or rising. The
+    darkest band is left out, as the background of a mineral map is.
+
+    Parameters
+    ----------
+    As `fraction_images`.
+    """
+    grey = grey_map.grey
+    known = np.isfinite(grey)
+    low, high = np.quantile(grey[known], (0.01, 0.99))
+    smooth = ndimage.gaussian_filter(np.where(known, grey, low), _BAND_SOFTENING)
+    knots = np.linspace(low, high, GREY_BANDS + 1)
+    block = max(1, round(level * unit_um / grey_map.pixel_size_um))
+    pitch = block * grey_map.pixel_size_um / unit_um
+    sigma = blur / pitch
+    share = _block_sums(known.astype(np.float32), block)
+    around = share
+    if sigma > 0.05:
+        around = ndimage.gaussian_filter(share, sigma, mode="constant", truncate=3.0)
+    fractions = np.empty((GREY_BANDS, *share.shape), dtype=np.float32)
+    for band in range(1, GREY_BANDS + 1):
+        peak = np.zeros(GREY_BANDS + 1)
+        peak[band] = 1.0
+        part = np.interp(smooth, knots, peak).astype(np.float32)
+        part[~known] = 0.0
+        image = _block_sums(part, block)
+        if sigma > 0.05:
+            image = ndimage.gaussian_filter(image, sigma, mode="constant", truncate=3.0)
+        fractions[band - 1] = image / np.maximum(around, 1e-6)
+    return FractionImages(fractions, share / np.float32(block * block), block, pitch)
+
+
+def _block_sums(image: NDArray[np.float32], block: int) -> NDArray[np.float32]:
+    """Sums of square blocks; the last ones may be cut off."""
+    edges = [np.arange(0, n, block) for n in image.shape]
+    return np.add.reduceat(np.add.reduceat(image, edges[0], axis=0), edges[1], axis=1)
+
+
+class MapFractions:
+    """Fraction images of a map at any level, and a first guess of its grey values.
+
+    Parameters
+    ----------
+    source : MineralMap or GreyMap
+    maximum_phases : int
+        Rarer phases are fitted as one.
+    """
+
+    def __init__(self, source: MineralMap | GreyMap, maximum_phases: int) -> None:
+        self.source = source
+        if isinstance(source, GreyMap):
+            self.prior = np.arange(1.0, GREY_BANDS + 1)
+        else:
+            self._slots = phase_slots(source, maximum_phases)
+            self.prior = self._slots.prior
+
+    def images(self, unit_um: float, level: float, blur: float) -> FractionImages:
+        """See `fraction_images`."""
+        if isinstance(self.source, GreyMap):
+            return grey_bands(self.source, unit_um, level, blur)
+        return fraction_images(self.source, self._slots, unit_um, level, blur)
+
+
+__all__ = [
+    "GREY_BANDS",
+    "FractionImages",
+    "MapFractions",
+    "PhaseSlots",
+    "fraction_images",
+    "grey_bands",
+    "phase_slots",
+]

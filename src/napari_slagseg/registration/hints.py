@@ -1,12 +1,13 @@
-"""What is known before the search: whether a map can be placed at all, and the user's hints."""
+"""What the user knows before the search, and what it leaves to search."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from napari_slagseg.data import BACKGROUND, Landmarks, MineralMap, SlagsegError, VoxelSize
+from napari_slagseg.data import Cutout, Landmarks, PlacedMap, SlagsegError
 from napari_slagseg.registration.coarse import SearchSpace
 from napari_slagseg.registration.landmarks import landmark_pose
 from napari_slagseg.registration.pyramid import PreparedCT
@@ -17,50 +18,30 @@ LANDMARK_RADIUS_COARSE = 8.0
 """How far a hint is trusted: it narrows the search and does not replace it."""
 
 
-def check_map(
-    ct_shape: tuple[int, ...],
-    voxel_size_um: VoxelSize,
-    mineral_map: MineralMap,
-    size_tolerance: float,
-) -> None:
-    """Refuse a map that cannot be placed at all; the CT need not even be read.
+@dataclass(frozen=True)
+class Hints:
+    """What a user knows of one map; nothing is needed.
 
-    Parameters
+    Attributes
     ----------
-    ct_shape, voxel_size_um : (z, y, x)
-    mineral_map : MineralMap
-    size_tolerance : float
-        See `RegistrationSettings`.
-
-    Raises
-    ------
-    SlagsegError
-        If it has a single phase, or is larger than the CT's cross-section.
+    height_window : (low, high) or None
+        CT slices between which the map's centre lies.
+    angle_deg : float or None
+    mirror : {"auto", "yes", "no"}
+    landmarks : Landmarks or None
+    field_size : (rows, columns) or None
+    start : PlacedMap or None
+    locked : tuple of Cutout
+        See `napari_slagseg.registration.place_map`.
     """
-    present = np.unique(mineral_map.phases)
-    known = present[present >= 0]
-    if len(known) < 2 or not np.any(known != BACKGROUND):
-        raise SlagsegError(
-            f"Map {mineral_map.name} holds a single phase, so nothing in it can be matched with "
-            "the CT. Check the legend and the file."
-        )
-    map_um = np.array(mineral_map.shape) * mineral_map.pixel_size_um
-    ct_um = np.array(ct_shape) * np.array(voxel_size_um)
-    in_plane_um = float(np.sqrt(voxel_size_um[1] * voxel_size_um[2]))
-    longest = np.sort(ct_um[1:])[::-1]
-    if np.any(np.sort(map_um)[::-1] > longest * (1 + size_tolerance)):
-        swapped = map_um / mineral_map.pixel_size_um * in_plane_um
-        hint = (
-            " Were voxel size and pixel size exchanged?"
-            if mineral_map.pixel_size_um > in_plane_um
-            else ""
-        )
-        raise SlagsegError(
-            f"Map {mineral_map.name} is larger than the CT: it measures {map_um[0]:,.0f} x "
-            f"{map_um[1]:,.0f} um, the CT {ct_um[0]:,.0f} x {ct_um[1]:,.0f} x {ct_um[2]:,.0f} um "
-            f"(z, y, x). Check the pixel size ({mineral_map.pixel_size_um:g} um; with the CT's "
-            f"voxel size the map would measure {swapped[0]:,.0f} um) and crop the map.{hint}"
-        )
+
+    height_window: tuple[float, float] | None = None
+    angle_deg: float | None = None
+    mirror: Literal["auto", "yes", "no"] = "auto"
+    landmarks: Landmarks | None = None
+    field_size: tuple[int, int] | None = None
+    start: PlacedMap | None = None
+    locked: tuple[Cutout, ...] = ()
 
 
 def search_space(
@@ -109,4 +90,4 @@ def search_space(
     return SearchSpace(heights, angles, mirrors, centre)
 
 
-__all__ = ["check_map", "search_space"]
+__all__ = ["Hints", "search_space"]

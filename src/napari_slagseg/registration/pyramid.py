@@ -78,6 +78,12 @@ class PreparedCT:
         """Edges (z, y, x) of the volume in units of length."""
         return np.asarray(self.volume.shape, dtype=np.float64) * self.voxel
 
+    def holds(self, positions: FloatArray) -> NDArray[np.bool_]:
+        """Which positions (n, 3), as lengths, lie inside the volume and its cylinder."""
+        inside = np.all((positions >= 0) & (positions <= self.extent), axis=-1)
+        off = positions[..., 1:] - np.asarray(self.rings.centre)
+        return np.asarray(inside & (np.hypot(off[..., 0], off[..., 1]) <= self.rings.radius))
+
     def factors(self, level: int) -> tuple[int, int, int]:
         """Voxels along (z, y, x) that one voxel of a level averages."""
         z, y, x = (max(1, round(level / edge)) for edge in self.voxel)

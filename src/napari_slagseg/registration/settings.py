@@ -54,30 +54,34 @@ class RegistrationSettings:
     minimum_cutout_voxels : int
     minimum_valid, minimum_particles : float
         Shares of a cutout that must be known and inside the CT, and particle.
-    search_in_plane, search_height, search_step : int
-        Exhaustive search around the surface for every cutout, in voxels.
-    rotation_prior_deg : float
-        Standard deviation of a cutout's own rotation.
+    window_voxels : int
+        Edge of the small windows that follow, in proportion to the cutouts' edge.
+    minimum_window_voxels : int
+    uncertainty_factor : float
+        What the stated uncertainty of the smooth field is multiplied by: errors on
+        phantoms were that much larger than it (`benchmarks/placement.py`).
+    least_uncertainty_voxels : float
+        Added to it in quadrature.
     outlier_voxels : float
         Cutouts further than this from the consensus are outliers.
     accept_distance_voxels : float
         Largest distance from the consensus of an accepted cutout.
+    accept_step_voxels : float
+        Largest step inside of one, as across a crack.
     accept_relative_correlation : float
         Smallest correlation of an accepted cutout, as a share of the median.
-    accept_ratio, accept_score : float
-        A map is accepted above this ratio of its correlation to that of the second
-        distinct candidate, and above this correlation.
-    sure_score : float
-        From this correlation on, neither a near second nor a small map is a doubt.
+    accept_probability : float
+        Least probability of an accepted map.
+    sure_probability : float
+        Below it an accepted map comes with a warning.
     accept_cutouts : float
         Least share of accepted cutouts of an accepted map.
-    lone_score : float
-        Least correlation where the search had no second place to compare with.
+    usual_score, usual_ratio, usual_coverage, usual_lost, usual_uncertainty_voxels : float
+        What is named where a map is refused or doubtful: correlation and ratio to the
+        second place that maps of the sample reach, least share of the map inside the
+        CT, largest share of rejected cutouts, largest uncertainty.
     small_map_voxels : int
-        Below this extent wrong places can look right: accepted only with a warning,
-        and from `small_map_score` on.
-    small_map_score : float
-        Least correlation of such a small map.
+        Below this extent wrong places can look right.
     size_tolerance : float
         How much larger than the CT a map may be.
     lattice_voxels : float
@@ -106,20 +110,23 @@ class RegistrationSettings:
     minimum_cutout_voxels: int = 36
     minimum_valid: float = 0.6
     minimum_particles: float = 0.05
-    search_in_plane: int = 12
-    search_height: int = 16
-    search_step: int = 4
-    rotation_prior_deg: float = 1.0
+    window_voxels: int = 96
+    minimum_window_voxels: int = 36
+    uncertainty_factor: float = 2.1
+    least_uncertainty_voxels: float = 0.1
     outlier_voxels: float = 1.5
     accept_distance_voxels: float = 2.0
+    accept_step_voxels: float = 2.0
     accept_relative_correlation: float = 0.75
-    accept_ratio: float = 1.25
-    accept_score: float = 0.53
+    accept_probability: float = 0.9
+    sure_probability: float = 0.99
     accept_cutouts: float = 0.3
-    sure_score: float = 0.8
-    lone_score: float = 0.55
+    usual_score: float = 0.53
+    usual_ratio: float = 1.25
+    usual_coverage: float = 0.6
+    usual_lost: float = 0.3
+    usual_uncertainty_voxels: float = 1.5
     small_map_voxels: int = 160
-    small_map_score: float = 0.75
     size_tolerance: float = 0.25
     lattice_voxels: float = 16.0
 

@@ -176,18 +176,23 @@ class MapPoints:
         Map positions.
     fractions : (n, phases) float64
     known : (n,) float64
+    area : float
+        Map pixels (at full resolution) that each of them stands for.
     """
 
     rows: FloatArray
     columns: FloatArray
     fractions: FloatArray
     known: FloatArray
+    area: float = 1.0
 
 
 def map_points(images: FractionImages, maximum: int = 60_000, seed: int = 0) -> MapPoints:
     """Pixels of the fraction images that are known for at least a third."""
     i, j = np.nonzero(images.known > 0.34)
+    area = float(images.block**2)
     if len(i) > maximum:
+        area *= len(i) / maximum
         keep = np.sort(np.random.default_rng(seed).choice(len(i), maximum, replace=False))
         i, j = i[keep], j[keep]
     return MapPoints(
@@ -195,6 +200,7 @@ def map_points(images: FractionImages, maximum: int = 60_000, seed: int = 0) -> 
         images.map_columns()[j],
         images.fractions[:, i, j].T.astype(np.float64),
         images.known[i, j].astype(np.float64),
+        area,
     )
 
 

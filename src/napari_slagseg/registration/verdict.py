@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 
+from napari_slagseg.data import Cutout, PlacementSurface
 from napari_slagseg.registration.settings import RegistrationSettings
 from napari_slagseg.registration.surface import SurfaceFit
 
@@ -56,68 +60,151 @@ def ratio_to_second(fits: list[SurfaceFit], level: int) -> float:
     return float(standing(places[0]) / max(standing(places[1]), 1e-6))
 
 
+class Reason(NamedTuple):
+    """Why a map is refused.
+
+    Attributes
+    ----------
+    kind : {"correlation", "second_place", "cutouts", "small", "doubt", "probability", "nothing"}
+    text : str
+        For the user, with the numbers.
+    """
+
+    kind: str
+    text: str
+
+
 def reasons_to_refuse(
+    probability: float,
     score: float,
-    ratio: float,
+    ratio: float | None,
     accepted_share: float,
     extent: float,
     settings: RegistrationSettings,
-) -> list[str]:
-    """What speaks against a placement; empty if nothing does.
+) -> list[Reason]:
+    """What speaks against a placement; empty if it is accepted.
 
     Parameters
     ----------
+    probability : float
+        That the map lies there; it alone decides, with the share of cutouts.
     score : float
         Multiple correlation of the whole map.
-    ratio : float
-        To the second distinct place; infinite where there was none to compare with.
+    ratio : float or None
+        To the second distinct place; infinite where there was none to compare with,
+        None where none was looked for.
     accepted_share : float
         Of the cutouts.
     extent : float
         Shorter side of the map in voxels.
     settings : RegistrationSettings
     """
+    s = settings
+    few = accepted_share < s.accept_cutouts
+    if probability >= s.accept_probability and not few:
+        return []
     reasons = []
-    needed = settings.accept_score if np.isfinite(ratio) else settings.lone_score
-    size = ""
-    if extent < settings.small_map_voxels:
-        needed = max(needed, settings.small_map_score)
-        size = f" for a map of only {extent:.0f} voxels"
-    if score < needed:
+    if score < s.usual_score:
         reasons.append(
-            f"its correlation with the CT is {score:.2f} at the best place "
-            f"(at least {needed} is needed{size})"
+            Reason(
+                "correlation",
+                f"its correlation with the CT is {score:.2f} at the best place (maps that belong "
+                f"usually reach {s.usual_score})",
+            )
         )
-    if ratio < settings.accept_ratio and score < settings.sure_score:
+    if ratio is not None and ratio < s.usual_ratio:
         reasons.append(
-            f"a second place fits almost as well (ratio {ratio:.2f}, at least "
-            f"{settings.accept_ratio} is needed)"
+            Reason(
+                "second_place",
+                f"a second place fits almost as well (ratio {ratio:.2f}, usually at least "
+                f"{s.usual_ratio})",
+            )
         )
-    if accepted_share < settings.accept_cutouts:
-        reasons.append(f"only {accepted_share:.0%} of its cutouts agree on a surface")
+    if few:
+        reasons.append(
+            Reason("cutouts", f"only {accepted_share:.0%} of its cutouts agree on a surface")
+        )
+    if extent < s.small_map_voxels:
+        reasons.append(
+            Reason(
+                "small",
+                f"it is only {extent:.0f} voxels across, and wrong places can look right for a "
+                "map so small",
+            )
+        )
+    if not reasons:
+        reasons.append(Reason("doubt", "all in all too little speaks for the best place"))
+    reasons.append(
+        Reason(
+            "probability",
+            f"it lies there with a probability of {probability:.2g} (at least "
+            f"{s.accept_probability:g} is needed)",
+        )
+    )
     return reasons
 
 
-def refusal(reasons: list[str]) -> str:
-    """The reasons as one sentence that names the way out."""
+def refusal(reasons: list[Reason], more: str = "") -> str:
+    """The reasons as one sentence that names the way out.
+
+    Parameters
+    ----------
+    reasons : list of Reason
+    more : str
+        A sentence of its own, such as that two sizes look exchanged.
+    """
     return (
         "no place in the CT fits this map well: "
-        + "; ".join(reasons or ["no cutout holds enough particles inside the CT"])
-        + ". Is it of this sample? A height window, landmarks or the mirror state help."
+        + "; ".join(r.text for r in reasons)
+        + ". "
+        + (f"{more} " if more else "")
+        + "Is it of this sample? A height window, landmarks or the mirror state help."
     )
 
 
-def warning_for(score: float, extent: float, settings: RegistrationSettings) -> str:
+def warning_for(
+    probability: float,
+    fit: SurfaceFit,
+    surface: PlacementSurface | None,
+    extent: float,
+    cutouts: Sequence[Cutout],
+    settings: RegistrationSettings,
+) -> str:
     """What is uncertain about a map that was accepted, or nothing."""
-    if extent < settings.small_map_voxels and score < settings.sure_score:
-        return (
-            f"the map is small ({extent:.0f} voxels across), and wrong places can look "
-            "right for small maps: look at it before you go on."
+    s = settings
+    found = []
+    if probability < s.sure_probability:
+        small = f", and the map is small ({extent:.0f} voxels across)"
+        found.append(
+            f"it lies there with a probability of {probability:.2f} only"
+            + (small if extent < s.small_map_voxels else "")
         )
-    return ""
+    if fit.coverage < s.usual_coverage:
+        found.append(f"only {fit.coverage:.0%} of the map lies inside the CT")
+    lost = [c for c in cutouts if not c.accepted]
+    if len(lost) > s.usual_lost * len(cutouts):
+        found.append(
+            f"{len(lost)} of {len(cutouts)} cutouts were rejected, and nothing is learnt from "
+            "where they lie"
+        )
+    cracked = [c for c in cutouts if (c.step_voxels or 0.0) > s.accept_step_voxels]
+    if cracked:
+        found.append(
+            f"{len(cracked)} cutouts hold a step of up to "
+            f"{max(c.step_voxels or 0.0 for c in cracked):.0f} voxels, as across a crack or "
+            "between stitched fields"
+        )
+    if surface is not None and surface.uncertainty_voxels is not None:
+        usual = float(np.median(surface.uncertainty_voxels))
+        if usual > s.usual_uncertainty_voxels:
+            found.append(f"its place is uncertain by {usual:.1f} voxels in most of it")
+    if not found:
+        return ""
+    return "Look at this map before you go on: " + "; ".join(found) + "."
 
 
 __all__ = [
+    "Reason",
     "distinct_places",
     "ratio_to_second",
     "reasons_to_refuse",

@@ -52,7 +52,7 @@ def check_fit(
         As `registration.hints.check_map`.
     """
     from napari_slagseg.registration import RegistrationSettings
-    from napari_slagseg.registration.hints import check_map
+    from napari_slagseg.registration.checks import check_map
 
     check_map(ct_shape, voxel_size_um, mineral_map, RegistrationSettings().size_tolerance)
 

@@ -1,0 +1,126 @@
+"""From nothing known to the map's surface: coarse search, then fits, coarse to fine."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from napari_slagseg.data import (
+    CancelToken,
+    Progress,
+    ProgressEvent,
+    stop_if_cancelled,
+)
+from napari_slagseg.registration.coarse import CorrelatorFactory, SearchSpace, coarse_search
+from napari_slagseg.registration.expected import Expected
+from napari_slagseg.registration.job import MapJob
+from napari_slagseg.registration.surface import PolynomialSurface, SurfaceFit
+from napari_slagseg.registration.verdict import distinct_places, ratio_to_second
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a map fits best.
+
+    Attributes
+    ----------
+    fit : SurfaceFit
+    ratio : float or None
+        Its standing over that of the second distinct place; infinite where there was
+        none, None where no others were looked for.
+    level : int
+        Of the coarse search.
+    """
+
+    fit: SurfaceFit
+    ratio: float | None
+    level: int
+
+
+def find_place(
+    job: MapJob,
+    space: SearchSpace,
+    expected: Expected | None,
+    correlator: CorrelatorFactory | None,
+    progress: Progress,
+    cancel: CancelToken | None,
+) -> Place:
+    """Search all that `space` allows, and fit the best place's surface down to level 2.
+
+    Parameters
+    ----------
+    expected : Expected or None
+        What other maps of the sample make likely: places that agree with it are tried
+        first, and more places are tried.
+    correlator : CorrelatorFactory or None
+        None takes the CPU.
+    """
+    level = job.coarse_level()
+    s = job.settings
+    images = job.images(level)
+    middle = tuple((c + 0.5) / images.block - 0.5 for c in job.centre)
+
+    def tell(event: ProgressEvent) -> None:
+        done = None if event.fraction is None else 0.5 * event.fraction
+        progress(ProgressEvent(event.stage, done, event.values))
+
+    candidates = coarse_search(
+        job.ct.whole(level),
+        images,
+        images.grey(job.fractions.prior),
+        (middle[0], middle[1]),
+        space,
+        s,
+        workers=os.cpu_count() or 1,
+        correlator=correlator,
+        number=s.candidates if expected is None else 3 * s.candidates,
+        progress=tell,
+        cancel=cancel,
+    )
+    progress(ProgressEvent("fitting the surface", 0.5))
+    fits = []
+    for candidate in candidates:
+        stop_if_cancelled(cancel)
+        fits.append(job.fit(level, job.start(candidate), 1))
+    finalists = distinct_places(fits, level)
+    if expected is not None:
+        finalists = expected.sorted(finalists)
+    # a place that is right gains on the others with every finer level: the ratio is
+    # taken where several places are last compared
+    finer = []
+    for fit in finalists[: s.finalists if expected is None else 3 * s.finalists]:
+        stop_if_cancelled(cancel)
+        step = _levels_below(level)[0]
+        finer.append(job.fit(step, job.fit(step, fit.surface, 1).surface, 2))
+    ratio = ratio_to_second(finer, level)
+    best = distinct_places(finer, level)[0]
+    for step in _levels_below(level)[1:]:
+        stop_if_cancelled(cancel)
+        best = job.fit(step, best.surface, 2)
+    return Place(best, ratio, level)
+
+
+def fit_from(
+    job: MapJob, start: PolynomialSurface, progress: Progress, cancel: CancelToken | None
+) -> Place:
+    """Fit the surface from where it lies, without a search."""
+    progress(ProgressEvent("fitting the surface", 0.5))
+    level = job.coarse_level()
+    best: SurfaceFit | None = None
+    for step in _levels_below(level):
+        stop_if_cancelled(cancel)
+        best = job.fit(step, start if best is None else best.surface, 2)
+    assert best is not None
+    return Place(best, None, level)
+
+
+def _levels_below(level: int) -> list[int]:
+    """Finer levels down to 2 (1 for a search at 2)."""
+    levels = []
+    while level > 2:
+        level //= 2
+        levels.append(level)
+    return levels or [1]
+
+
+__all__ = ["Place", "find_place", "fit_from"]
