@@ -3,6 +3,7 @@
 from napari_slagseg.io.atomic import atomic_file, atomic_folder, remove_leftovers, write_error
 from napari_slagseg.io.colours import COLOUR_TOLERANCE, match_colours
 from napari_slagseg.io.fingerprints import fingerprint
+from napari_slagseg.io.landmarks import read_landmarks, write_landmarks
 from napari_slagseg.io.legends import read_legend, write_legend
 from napari_slagseg.io.maps import read_mineral_map, write_false_colour, write_raster
 from napari_slagseg.io.placements import read_placed_map, write_placed_map
@@ -36,6 +37,7 @@ __all__ = [
     "read_ground_truth",
     "read_json",
     "read_labels",
+    "read_landmarks",
     "read_legend",
     "read_mineral_map",
     "read_particle_table",
@@ -53,6 +55,7 @@ __all__ = [
     "write_frame",
     "write_ground_truth",
     "write_json",
+    "write_landmarks",
     "write_legend",
     "write_particle_table",
     "write_placed_map",

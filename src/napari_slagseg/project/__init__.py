@@ -8,6 +8,7 @@ from napari_slagseg.project.description import (
 )
 from napari_slagseg.project.journal import Journal
 from napari_slagseg.project.lock import ProjectLock, ProjectLockedError
+from napari_slagseg.project.placement_history import PlacementHistory
 from napari_slagseg.project.records import StepRecord
 from napari_slagseg.project.store import Correction, Project
 
@@ -17,6 +18,7 @@ __all__ = [
     "CtEntry",
     "Journal",
     "MapEntry",
+    "PlacementHistory",
     "Project",
     "ProjectDescription",
     "ProjectLock",

@@ -90,8 +90,9 @@ class ProjectLock:
             raise write_error(self._holder_path, error) from error
         for folder in (self._folder, *(self._folder / name for name in _WRITTEN_TO)):
             remove_leftovers(folder)
-        for run in (self._folder / "models").glob("*/run_*"):
-            remove_leftovers(run)
+        for pattern in ("models/*/run_*", "placed/history/*"):
+            for folder in self._folder.glob(pattern):
+                remove_leftovers(folder)
 
     def release(self) -> None:
         """Give the lock back."""

@@ -5,6 +5,8 @@
     project.json  phases.json     what the project is made of
     maps/NAME.zarr                the mineral maps (ungrouped phase ids)
     placed/NAME.json              where each map lies in the CT
+    placed/NAME.landmarks.json    pairs of places that a user saw to be the same
+    placed/history/NAME/          every state of the two, so that each step can be undone
     corrections/0001.zarr         painted errors, in the order they were added
     ground_truth.zarr             sparse labels and weights
     models/phase/run_1/           weights.safetensors, card.json, history.csv
@@ -33,6 +35,7 @@ import napari_slagseg
 from napari_slagseg import io
 from napari_slagseg.data import (
     GroundTruth,
+    Landmarks,
     MineralMap,
     PhaseTable,
     PlacedMap,
@@ -48,6 +51,7 @@ from napari_slagseg.project.description import (
 )
 from napari_slagseg.project.journal import Journal, now
 from napari_slagseg.project.lock import ProjectLock
+from napari_slagseg.project.placement_history import PlacementHistory
 from napari_slagseg.project.records import StepRecord, read_record, write_record
 
 NetworkKind = Literal["phase", "particle"]
@@ -206,10 +210,16 @@ class Project:
 
     @contextmanager
     def writing(self) -> Iterator[Project]:
-        """Hold the project's lock (again, if it is held by this object already)."""
+        """Hold the project's lock (again, if it is held by this object already).
+
+        Steps of a placement that a kill cut off are finished first.
+        """
         was_held = self.lock.held
         self.lock.acquire()
         try:
+            if not was_held:
+                for name in self.map_names():
+                    self.alignment(name).recover()
             yield self
         finally:
             if not was_held:
@@ -281,25 +291,30 @@ class Project:
         """Names of the mineral maps."""
         return tuple(entry.name for entry in self.description.maps)
 
-    def mineral_map(self, name: str) -> MineralMap:
-        """Read one mineral map."""
+    def map_entry(self, name: str) -> MapEntry:
+        """What is noted of a map, or a clear error that there is none of that name."""
         for entry in self.description.maps:
             if entry.name == name:
-                with _way_out(
-                    "Put a copy of it back, or make the project again in another folder from "
-                    f"{entry.source}."
-                ):
-                    phases = io.read_zarr_array(self.folder / "maps" / f"{name}.zarr", "phases")
-                return MineralMap(
-                    phases=phases.astype(np.int16, copy=False),
-                    pixel_size_um=entry.pixel_size_um,
-                    table=self.phase_table(),
-                    name=name,
-                    source=entry.source,
-                    unmatched_fraction=entry.unmatched_fraction,
-                )
+                return entry
         raise SlagsegError(
             f"Project {self.folder} has no map '{name}'. It has: {', '.join(self.map_names())}."
+        )
+
+    def mineral_map(self, name: str) -> MineralMap:
+        """Read one mineral map."""
+        entry = self.map_entry(name)
+        with _way_out(
+            "Put a copy of it back, or make the project again in another folder from "
+            f"{entry.source}."
+        ):
+            phases = io.read_zarr_array(self.folder / "maps" / f"{name}.zarr", "phases")
+        return MineralMap(
+            phases=phases.astype(np.int16, copy=False),
+            pixel_size_um=entry.pixel_size_um,
+            table=self.phase_table(),
+            name=name,
+            source=entry.source,
+            unmatched_fraction=entry.unmatched_fraction,
         )
 
     def mineral_maps(self) -> list[MineralMap]:
@@ -343,16 +358,48 @@ class Project:
         found = {name: self.placed_map(name) for name in self.map_names()}
         return {name: placed for name, placed in found.items() if placed is not None}
 
-    def save_placed(self, placed: PlacedMap, event: str = "placed") -> None:
-        """Store a placement (of a run, or changed by the user)."""
-        self._require_lock()
-        io.write_placed_map(placed, self.placed_path(placed.map_name))
+    def save_placed(
+        self, placed: PlacedMap, event: str = "placed", what: str | None = None
+    ) -> None:
+        """Store a placement (of a run, or changed by the user) as one undoable step.
+
+        Parameters
+        ----------
+        placed : PlacedMap
+        event : str
+            For the journal.
+        what : str, optional
+            For the undo button; by default the event.
+        """
+        self.alignment(placed.map_name).save_placement(placed, what or event)
         self.journal.append(
             event,
             map=placed.map_name,
             placed=placed.placed,
             accepted=sum(c.accepted for c in placed.cutouts),
             cutouts=len(placed.cutouts),
+        )
+
+    def landmarks_path(self, name: str) -> Path:
+        """File of the landmarks of a map."""
+        return self.folder / "placed" / f"{name}.landmarks.json"
+
+    def landmarks(self, name: str) -> Landmarks | None:
+        """Stored landmarks of a map; None where it has none."""
+        path = self.landmarks_path(name)
+        with _way_out("Delete it and set the landmarks again."):
+            return io.read_landmarks(path).get(name) if path.is_file() else None
+
+    def alignment(self, name: str) -> PlacementHistory:
+        """History of a map's placement and landmarks: recording steps, undoing them."""
+        self.map_entry(name)
+        return PlacementHistory(
+            name,
+            self.placed_path(name),
+            self.landmarks_path(name),
+            self.folder / "placed" / "history" / name,
+            self.journal,
+            self._require_lock,
         )
 
     def ground_truth(self) -> GroundTruth:
