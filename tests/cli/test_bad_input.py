@@ -154,10 +154,88 @@ def test_project_that_another_one_writes_to(refused, slagseg, tiny_project):
 
 
 def test_setting_out_of_range(refused, slagseg, tiny_project):
-    refused(slagseg("register", tiny_project, "--height-low", 5), "Give both ends")
     refused(slagseg("train", tiny_project, "--patch", 33), "patch")
     refused(slagseg("segment", tiny_project, "--threshold", 1.5), "threshold")
     refused(slagseg("register", tiny_project, "--maps", "map_7"), "map_7")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--height", 20, 20), ("height window 20 to 20 is empty",)),
+        (("--height", "nan", 20), ("is empty",)),
+        (("--height", 500, 600), ("500 to 600 lies outside the CT", "0 to 55")),
+        (("--angle", "nan"), ("angle is nan",)),
+        (("--size-tolerance", 0), ("size tolerance = 0",)),
+        (("--field-size", "0,10"), ("field rows = 0",)),
+        (("--from-here",), ("Map map_1 lies nowhere yet", "landmarks")),
+        (("--cutouts", "1,2"), ("only from here",)),
+        (("--from-here", "--cutouts", "3"), ("Choose one of the maps map_1, map_2_raster",)),
+        (("--landmarks", "/nowhere/pairs.csv"), ("/nowhere/pairs.csv does not exist",)),
+    ],
+)
+def test_hints_that_are_no_use(refused, slagseg, tiny_project, options, words):
+    before = sorted(path.name for path in tiny_project.iterdir())
+    refused(slagseg("register", tiny_project, *options), *words)
+    after = {path.name for path in tiny_project.iterdir()} - {".lock"}
+    assert after == set(before) - {".lock"}
+
+
+@pytest.mark.parametrize("option", ["--height 3", "--height a b", "--field-size 5", "--cutouts x"])
+def test_hints_that_are_no_numbers(slagseg, tiny_project, option):
+    answer = slagseg("register", tiny_project, *option.split())
+    assert answer.code == 2
+    assert option.split()[0] in answer.err
+    assert "Traceback" not in answer.err
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (["map_1,10,10,20,30,30"], ("at least three pairs; map map_1 has 1",)),
+        (["map_1,1,1,9,3,3", "map_1,2,2,9,9,3", "map_1,3,3,9,3,9"], ("in one line in the map",)),
+        (
+            ["map_1,1,1,9,3,3", "map_1,999,2,9,9,3", "map_1,3,9,9,3,9"],
+            ("Landmark 2 of map map_1", "(999, 2)", "214 x 214"),
+        ),
+        (
+            ["map_1,1,1,9,3,3", "map_1,9,2,9,9,3", "map_1,3,9,9,3,-7"],
+            ("Landmark 3 of map map_1", "outside of the CT", "56 x 96 x 96"),
+        ),
+        (["gold,1,1,9,3,3"], ("no map 'gold'", "map_1, map_2_raster")),
+        ([",1,1,9,3,3"], ("does not say which map", "map_1, map_2_raster")),
+        (["map_1,1,1,9,3,3", "map_1,1,x,9,3,3"], ("pairs.csv, line 3: column is 'x'",)),
+        ([], ("pairs.csv holds no landmarks",)),
+    ],
+)
+def test_landmarks_that_are_no_use(
+    refused, slagseg, tiny_project, tiny_sample, tmp_path, lines, words
+):
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text("\n".join(["map,row,column,z,y,x", *lines]))
+    refused(slagseg("register", tiny_project, "--landmarks", pairs), *words)
+    assert Project(tiny_project).landmarks("map_1") is None
+    if words[0].startswith(("no map", "does not say", "pairs.csv holds")):
+        return  # a single file needs no name, and may say more than it is asked
+    answer = slagseg(
+        "place", tiny_sample / "ct.tif", tiny_sample / "map_1.png", "--voxel-size", 2.3,
+        "--legend", tiny_sample / "legend.csv", "--pixel-size", 1, "--out", tmp_path / "o.json",
+        "--landmarks", pairs,
+    )  # fmt: skip
+    refused(answer, *words)
+    assert not (tmp_path / "o.json").exists()
+
+
+def test_a_place_to_start_from_that_is_not_there(refused, slagseg, tiny_sample, tmp_path):
+    arguments = (
+        "place", tiny_sample / "ct.tif", tiny_sample / "map_1.png", "--voxel-size", 2.3,
+        "--legend", tiny_sample / "legend.csv", "--pixel-size", 1, "--out", tmp_path / "o.json",
+        "--from-here",
+    )  # fmt: skip
+    refused(slagseg(*arguments), "o.json does not exist", "no placement to start from")
+    (tmp_path / "o.json").write_text("{}")
+    refused(slagseg(*arguments), "o.json is not a placement")
+    assert (tmp_path / "o.json").read_text() == "{}"
 
 
 def test_settings_file(refused, slagseg, tiny_project, tmp_path):

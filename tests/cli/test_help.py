@@ -16,6 +16,9 @@ from napari_slagseg.workflow.configs import (
 
 NAMES = [name for section in SECTIONS.values() for name in section]
 
+SAID_TOGETHER = ("height_low", "height_high", "field_rows", "field_columns", "start")
+"""Fields of the placement that one option says together."""
+
 
 def loaded(name: str) -> click.Command:
     command = commands.get_command(click.Context(commands), name)
@@ -53,6 +56,7 @@ def test_every_command_has_the_common_options_and_help_for_each(name):
     ("name", "config"),
     [
         ("register", RegisterConfig),
+        ("place", RegisterConfig),
         ("annotate", AnnotateConfig),
         ("train", TrainConfig),
         ("segment", SegmentConfig),
@@ -63,7 +67,15 @@ def test_every_command_has_the_common_options_and_help_for_each(name):
 )
 def test_every_field_of_a_config_is_an_option(name, config):
     options = {p.name: p for p in loaded(name).params if isinstance(p, click.Option)}
+    if config is RegisterConfig:
+        flags = {flag for option in options.values() for flag in option.opts}
+        assert {"--height", "--field-size", "--from-here", "--landmarks"} <= flags
     for field, info in config.model_fields.items():
+        if config is RegisterConfig and field in SAID_TOGETHER:
+            assert field not in options
+            continue
+        if name == "place" and field in ("maps", "again"):
+            continue
         option = options[field]
         assert f"--{field.replace('_', '-')}" in option.opts
         assert option.help[1:].startswith(f"{info.description[1:]}.")

@@ -254,14 +254,15 @@ def test_place_refuses_a_map_of_another_sample(slagseg, tiny_sample, tmp_path):
     answer = slagseg(
         "place", tmp_path / "ct.npy", tiny_sample / "map_1.png", "--voxel-size", 2.3,
         "--legend", tiny_sample / "legend.csv", "--pixel-size", 1, "--out", out,
-        "--coordinates", coordinates, "--mirror", "no", "--angle", 0, "--height-low", 15,
-        "--height-high", 25,
+        "--coordinates", coordinates, "--mirror", "no", "--angle", 0, "--height", 15, 25,
     )  # fmt: skip
     assert answer.code == 3, answer
     content = json.loads(out.read_text())
     assert content["placed"] is False
     assert content["reason"]
     assert "was refused" in answer.out
+    for word in ("--height LO HI", "--landmarks FILE", "--mirror yes or no"):
+        assert word in answer.err
     found = np.load(coordinates)
     assert found.shape == (214, 214, 3)
     assert np.isnan(found).all()

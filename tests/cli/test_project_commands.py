@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,8 +14,9 @@ from napari_slagseg import io
 from napari_slagseg.cli import display
 from napari_slagseg.cli.console import Console
 from napari_slagseg.cli.running import ctrl_c_cancels
-from napari_slagseg.data import ProgressEvent
+from napari_slagseg.data import Cutout, PlacedMap, PlacementSurface, ProgressEvent
 from napari_slagseg.project import Project
+from napari_slagseg.registration.steering import Nudge, nudge_map
 
 
 def test_phantom_can_be_handed_to_new(slagseg, tmp_path):
@@ -68,7 +70,51 @@ def test_status_of_a_new_project(slagseg, tiny_project):
         ["register", "annotate", "train-phase", "train-particle", "segment", "measure", "report"],
         "missing",
     )
-    assert slagseg("status", tiny_project).out.count("not done") == 7
+    nowhere = {"state": "not placed", "placed": False}
+    assert answer.values["maps"] == {"map_1": nowhere, "map_2_raster": nowhere}
+    said = slagseg("status", tiny_project).out
+    assert said.count("not done") == 7
+    assert said.count("not placed") == 2
+
+
+def test_status_tells_of_every_map(slagseg, tiny_project):
+    project = Project(tiny_project)
+    entry = project.map_entry("map_1")
+    cutout = Cutout(0, 0, 90, 90, (20.0, 40, 40), (0, 0.4, 0), (0, 0, 0.4), 0.8)
+    edge = np.linspace(0, 213, 5)
+    zyx = np.stack(np.meshgrid(edge, edge, indexing="ij"), axis=-1)
+    surface = PlacementSurface(edge, edge, np.pad(zyx, ((0, 0), (0, 0), (1, 0))))
+    placed = PlacedMap(
+        "map_1", entry.shape, 1.0, (56, 96, 96), (2.3,) * 3, True, 0.8, surface=surface,
+        cutouts=(cutout, replace(cutout, state="locked"), replace(cutout, state="rejected")),
+        probability=0.987,
+    )  # fmt: skip
+    refused = replace(
+        placed, map_name="map_2_raster", placed=False, probability=0.02, reason="no place fits",
+        details={"refused_because": [{"kind": "correlation", "text": "it is 0.2"}]},
+    )  # fmt: skip
+    with project.writing():
+        project.save_placed(placed)
+        project.save_placed(refused)
+    lines = slagseg("status", tiny_project).out.splitlines()
+    (line,) = [text for text in lines if text.startswith("  map_1 ")]
+    assert line.split(maxsplit=2)[1:] == [
+        "placed", "probability 0.987, 2 of 3 cutouts accepted, 1 locked",
+    ]  # fmt: skip
+    (line,) = [text for text in lines if text.startswith("  map_2_raster ")]
+    assert "refused" in line
+    assert "probability 0.020" in line
+    assert "no place fits" in line
+    maps = slagseg("status", tiny_project, "--json").values["maps"]
+    assert maps["map_1"]["state"] == "placed"
+    assert maps["map_2_raster"]["refused_because"][0]["kind"] == "correlation"
+    with project.writing():
+        project.alignment("map_1").record(nudge_map(placed, Nudge(up=1)), None, "nudged")
+    project.placed_path("map_2_raster").write_text("{")
+    maps = slagseg("status", tiny_project, "--json").values["maps"]
+    assert maps["map_1"]["state"] == "by hand"
+    assert maps["map_1"]["probability"] is None
+    assert maps["map_2_raster"]["state"] == "damaged"
 
 
 def test_view_opens_the_project(slagseg, tiny_project, monkeypatch):

@@ -251,6 +251,9 @@ def test_mask(tmp_path: Path, table: PhaseTable, phases) -> None:
     mineral_map = read_mineral_map(tmp_path / "m.npy", table, 1, mask=tmp_path / "mask.png")
     np.testing.assert_array_equal(mineral_map.phases, expected)
     assert mineral_map.unmatched_fraction == 0
+    Image.fromarray(inside * 0).save(tmp_path / "mask.png")
+    with pytest.raises(SlagsegError, match=r"Mask .*mask\.png covers nothing.* map .*m\.npy"):
+        read_mineral_map(tmp_path / "m.npy", table, 1, mask=tmp_path / "mask.png")
     Image.fromarray(inside[1:]).save(tmp_path / "mask.png")
     with pytest.raises(SlagsegError, match=r"mask\.png has the shape \(5, 9\), but map .*\(6, 9\)"):
         read_mineral_map(tmp_path / "m.npy", table, 1, mask=tmp_path / "mask.png")

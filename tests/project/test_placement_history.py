@@ -1,6 +1,7 @@
 """No manual step is lost: undo, redo, reopening, kills and damage."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -292,6 +293,7 @@ def check_whole(folder, returned):
         }  # fmt: skip
 
 
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
 @pytest.mark.parametrize("wait_s", [0.02, 0.11, 0.23])
 def test_a_killed_window_loses_no_step(project, wait_s):
     process = begin(
@@ -354,6 +356,7 @@ for k in range(1, 60):
 """
 
 
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL")
 @pytest.mark.parametrize(("what", "before", "after"), [
     ("record", 3, 4), ("undo", 2, 1), ("redo", 1, 2),
 ])  # fmt: skip

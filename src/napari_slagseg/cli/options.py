@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import click
@@ -146,6 +147,67 @@ def given(values: Mapping[str, Any], config: type[StepConfig]) -> dict[str, Any]
     }
 
 
+def placement_options(*, leave_out: tuple[str, ...] = ()) -> Callable[[F], F]:
+    """Give a command the options that say what is known of a map's place.
+
+    Most are the fields of `RegisterConfig`; some fields are more easily said together
+    (see `placement_values`).
+    """
+    from napari_slagseg.workflow.configs import RegisterConfig
+
+    said_together = ("height_low", "height_high", "field_rows", "field_columns", "start")
+    own = (
+        click.option(
+            "--height",
+            nargs=2,
+            type=float,
+            metavar="LO HI",
+            help="CT slices between which the map's centre lies, if known.",
+        ),
+        click.option(
+            "--landmarks",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="CSV with the columns map,row,column,z,y,x: three or more pairs of a map pixel "
+            "and a CT voxel that show the same, counted from 0.",
+        ),
+        click.option(
+            "--field-size",
+            type=Numbers(int, (2,)),
+            metavar="ROWS,COLUMNS",
+            help="Map pixels of the fields that a stitched map is made of, if it is. None given: "
+            "the map counts as one piece.",
+        ),
+        click.option(
+            "--from-here",
+            is_flag=True,
+            help="Search nothing: fit again from the stored placement, as it was nudged.",
+        ),
+    )
+
+    def decorate(function: F) -> F:
+        function = config_options(RegisterConfig, leave_out=(*said_together, *leave_out))(function)
+        for option in reversed(own):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def placement_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of `RegisterConfig` from what the options of `placement_options` say."""
+    from napari_slagseg.workflow.configs import RegisterConfig
+
+    found = given(values, RegisterConfig)
+    if values.get("height") is not None:
+        found["height_low"], found["height_high"] = values["height"]
+    if values.get("field_size") is not None:
+        found["field_rows"], found["field_columns"] = values["field_size"]
+    if values.get("from_here"):
+        found["start"] = "here"
+    return found
+
+
 def ct_options(function: F) -> F:
     """Give a command the options that say how to read a CT."""
     options = (
@@ -199,4 +261,13 @@ def voxel_size(values: Mapping[str, Any]) -> float | tuple[float, ...] | None:
     return float(size[0]) if len(size) == 1 else tuple(size)
 
 
-__all__ = ["Numbers", "config_options", "ct_options", "given", "raw_layout", "voxel_size"]
+__all__ = [
+    "Numbers",
+    "config_options",
+    "ct_options",
+    "given",
+    "placement_options",
+    "placement_values",
+    "raw_layout",
+    "voxel_size",
+]

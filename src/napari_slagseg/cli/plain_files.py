@@ -13,12 +13,15 @@ from napari_slagseg.cli.options import (
     config_options,
     ct_options,
     given,
+    placement_options,
+    placement_values,
     raw_layout,
     voxel_size,
 )
-from napari_slagseg.cli.running import NOT_PLACED, ctrl_c_cancels, framed
+from napari_slagseg.cli.running import NOT_PLACED, ctrl_c_cancels, framed, tell_ways_out
 from napari_slagseg.workflow import STEPS, make_config
 from napari_slagseg.workflow.configs import RegisterConfig, SegmentConfig
+from napari_slagseg.workflow.placing import describe as describe_placement
 
 _FILE = click.Path(path_type=Path)
 
@@ -42,16 +45,17 @@ _FILE = click.Path(path_type=Path)
     help="NPY file for the CT (z, y, x) of every map pixel: float32 (rows, columns, "
     "3), NaN where not placed.",
 )
-@config_options(RegisterConfig, leave_out=("maps", "again"))
+@placement_options(leave_out=("maps", "again"))
 @framed
 def place(console: Console, ct: Path, map_file: Path, **values: Any) -> int:
     """Place one mineral map in a CT.
 
-    Ends with code 3 if the map was refused; the files then say so and why.
+    Ends with code 3 if the map was refused; the files then say so and why. With
+    --from-here the placement to start from is the one that --out holds.
     """
     from napari_slagseg.workflow.plain import place_files
 
-    config = make_config(STEPS["register"], given(values, RegisterConfig))
+    config = make_config(STEPS["register"], placement_values(values))
     assert isinstance(config, RegisterConfig)
     with ctrl_c_cancels(console) as cancel:
         placed = place_files(
@@ -63,33 +67,34 @@ def place(console: Console, ct: Path, map_file: Path, **values: Any) -> int:
             coordinates=values["coordinates"],
             voxel_size_um=voxel_size(values),
             raw=raw_layout(values),
+            landmarks=values["landmarks"],
             config=config,
             progress=console.progress,
             cancel=cancel,
         )
-    accepted = sum(c.accepted for c in placed.cutouts)
+    found = describe_placement(placed)
     text = (
-        f"{map_file.name} is placed: score {placed.score:.3f}, "
-        f"{accepted} of {len(placed.cutouts)} cutouts accepted."
+        f"{map_file.name} is placed: {_likely(placed.probability)}score {placed.score:.3f}, "
+        f"{found['accepted_cutouts']} of {found['cutouts']} cutouts accepted."
     )
     if not placed.placed:
         text = f"{map_file.name} was refused: {placed.reason}"
+        tell_ways_out(console)
     elif placed.reason:
         console.warn(placed.reason)
     console.result(
         {
-            "placed": placed.placed,
-            "reason": placed.reason,
-            "score": placed.score,
-            "mirrored": placed.mirrored,
-            "accepted_cutouts": accepted,
-            "cutouts": len(placed.cutouts),
+            **found,
             "out": str(values["out"]),
             "coordinates": None if values["coordinates"] is None else str(values["coordinates"]),
         },
         text,
     )
     return 0 if placed.placed else NOT_PLACED
+
+
+def _likely(probability: float | None) -> str:
+    return "" if probability is None else f"probability {probability:.3f}, "
 
 
 @click.command()

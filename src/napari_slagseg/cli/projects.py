@@ -99,9 +99,15 @@ def new(console: Console, project: Path, **values: Any) -> None:
 @project_argument
 @framed
 def status(console: Console, project: Path) -> None:
-    """Show which steps are up to date."""
+    """Show which steps are up to date.
+
+    And of each map: whether it is placed, by a run or by hand, how probable that is,
+    and how many of its cutouts are accepted.
+    """
+    from napari_slagseg.data import SlagsegError
     from napari_slagseg.project import Project
     from napari_slagseg.workflow import states
+    from napari_slagseg.workflow.placing import describe
 
     opened = Project(project)
     steps: dict[str, dict[str, Any]] = {}
@@ -117,10 +123,37 @@ def status(console: Console, project: Path) -> None:
         }
         when = "" if record is None else f"  {record.started}  {record.seconds:,.1f} s"
         lines.append(f"  {name:<16} {words[state]:<12}{when}")
+    maps: dict[str, dict[str, Any]] = {}
+    lines.append("Maps")
+    for name in opened.map_names():
+        try:
+            maps[name] = describe(opened.placed_map(name))
+        except SlagsegError as error:
+            maps[name] = {"state": "damaged", "placed": False, "reason": str(error)}
+        lines.append(f"  {name:<16} {_in_words(maps[name])}")
     console.result(
-        {"project": str(project), "target": opened.description.target, "steps": steps},
+        {
+            "project": str(project),
+            "target": opened.description.target,
+            "steps": steps,
+            "maps": maps,
+        },
         "\n".join(lines),
     )
+
+
+def _in_words(found: dict[str, Any]) -> str:
+    """A map's placement in one line."""
+    words = [found["state"]]
+    if found.get("probability") is not None:
+        words.append(f"probability {found['probability']:.3f}")
+    if found.get("cutouts"):
+        words.append(f"{found['accepted_cutouts']} of {found['cutouts']} cutouts accepted")
+    if found.get("locked_cutouts"):
+        words.append(f"{found['locked_cutouts']} locked")
+    if found.get("reason"):
+        words.append(found["reason"])
+    return ", ".join(words[:1]).ljust(12) + ", ".join(words[1:])
 
 
 @click.command()

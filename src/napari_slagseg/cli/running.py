@@ -97,6 +97,16 @@ def _explain(error: BaseException, values: dict[str, Any]) -> tuple[str, int]:
     ), PROGRAM_FAULT
 
 
+def tell_ways_out(console: Console) -> None:
+    """What helps a map that was refused, in terms of the options."""
+    console.warn(
+        "Three things help a refused map: a height window (--height LO HI, the CT slices between "
+        "which its centre lies), three or more landmarks (--landmarks FILE, places that you see in "
+        "both), or its mirror state (--mirror yes or no). If it belongs to another sample, "
+        "nothing does."
+    )
+
+
 def report_fault(error: BaseException) -> int:
     """Tell of an error outside a command's frame; returns the exit code."""
     text, code = _explain(error, {})
@@ -153,4 +163,5 @@ __all__ = [
     "ctrl_c_cancels",
     "framed",
     "report_fault",
+    "tell_ways_out",
 ]

@@ -8,16 +8,20 @@ from typing import Any
 import click
 
 from napari_slagseg.cli.console import Console
-from napari_slagseg.cli.options import config_options, given
+from napari_slagseg.cli.options import (
+    config_options,
+    given,
+    placement_options,
+    placement_values,
+)
 from napari_slagseg.cli.projects import project_argument
-from napari_slagseg.cli.running import NOT_PLACED, ctrl_c_cancels, framed
+from napari_slagseg.cli.running import NOT_PLACED, ctrl_c_cancels, framed, tell_ways_out
 from napari_slagseg.data import SlagsegError
 from napari_slagseg.workflow import STEPS, Step, StepConfig, StepResult, make_config
 from napari_slagseg.workflow.configs import (
     QUICK_TRAINING,
     AnnotateConfig,
     MeasureConfig,
-    RegisterConfig,
     ReportConfig,
     SegmentConfig,
     TrainConfig,
@@ -31,9 +35,11 @@ quick_option = click.option(
 )
 
 
-def _told(console: Console, result: StepResult) -> None:
+def _told(console: Console, step: Step, result: StepResult) -> None:
     for text in result.warnings:
         console.warn(text)
+    if step.name == "register" and _exit_code(result) == NOT_PLACED:
+        tell_ways_out(console)
 
 
 def _as_values(result: StepResult) -> dict[str, Any]:
@@ -60,7 +66,7 @@ def _run_steps(
             if len(names) > 1:
                 console.announce(step.title)
             results[name] = run_step(opened, step, config, console.progress, cancel)
-            _told(console, results[name])
+            _told(console, step, results[name])
     return results
 
 
@@ -78,14 +84,24 @@ def _exit_code(result: StepResult | None) -> int:
 
 @click.command()
 @project_argument
-@config_options(RegisterConfig)
+@placement_options()
 @framed
 def register(console: Console, project: Path, **values: Any) -> int:
     """Place the mineral maps in the CT.
 
-    Ends with code 3 if a map was refused; the others are placed all the same.
+    Landmarks are kept with the project and used until others take their place; so are
+    cutouts that were locked. Ends with code 3 if a map was refused; the others are
+    placed all the same.
     """
-    return _exit_code(_one_step(console, project, "register", values))
+    from napari_slagseg.project import Project
+    from napari_slagseg.workflow.register import take_landmarks
+
+    chosen = placement_values(values)
+    make_config(STEPS["register"], chosen)  # a clear error before anything is stored
+    if values["landmarks"] is not None:
+        with Project(project).writing() as opened:
+            take_landmarks(opened, values["landmarks"], tuple(chosen.get("maps", ())))
+    return _exit_code(_one_step(console, project, "register", chosen))
 
 
 @click.command()
@@ -196,7 +212,7 @@ def run(console: Console, project: Path, settings: Path | None, quick: bool) -> 
         if result is None:
             console.announce(f"{list(STEPS).index(step.name) + 1}/{len(STEPS)} {step.title}")
         else:
-            _told(console, result)
+            _told(console, step, result)
 
     with ctrl_c_cancels(console) as cancel:
         results = run_pipeline(opened, configs, console.progress, cancel, tell)

@@ -187,6 +187,11 @@ def _read_mask(mask: Path, shape: tuple[int, ...], path: Path) -> NDArray[np.boo
     data = stored.data[..., :3].max(axis=-1) if stored.colour else stored.data
     if data.shape != shape:
         raise SlagsegError(f"Mask {mask} has the shape {data.shape}, but map {path} has {shape}.")
+    if not np.any(data):
+        raise SlagsegError(
+            f"Mask {mask} covers nothing: it is zero everywhere, so no pixel of map {path} would "
+            "belong to the sample. Save it with the sample above zero, or leave it out."
+        )
     return np.asarray(data != 0)
 
 

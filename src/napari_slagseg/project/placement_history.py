@@ -123,6 +123,13 @@ class PlacementHistory:
         self._require_lock()
         self._keep(_State(self._text_of(after), self._current().landmarks), what)
 
+    def save_landmarks(self, landmarks: Landmarks, what: str) -> None:
+        """Store landmarks, such as those of a file, as one step; the placement stays."""
+        self._require_lock()
+        pairs = self._text_of(landmarks) if len(landmarks) else None
+        if self._keep(_State(self._current().placement, pairs), what):
+            self._journal.append("placement step", map=self.name, what=what)
+
     def undo(self) -> str | None:
         """Take the last step back.
 

@@ -7,8 +7,9 @@ description in the user's words.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -21,6 +22,10 @@ class StepConfig(BaseModel):
     """Base of all step configurations: frozen, no unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def lasting(self) -> Self:
+        """What of it is kept for the next run: all but what was asked for once."""
+        return self
 
 
 class RegisterConfig(StepConfig):
@@ -41,20 +46,74 @@ class RegisterConfig(StepConfig):
     maps: tuple[str, ...] = Field(
         default=(), description="names of the maps to place; none given: all"
     )
+    size_tolerance: float | None = Field(
+        default=None,
+        gt=0,
+        le=0.5,
+        description="how wrong the map's pixel size may be, as a share of it (0.05: 5 %); none "
+        "given: 0.03",
+    )
+    field_rows: int | None = Field(
+        default=None,
+        gt=0,
+        description="map pixels along the rows of the fields that a stitched map is made of; "
+        "none given: the map counts as one piece",
+    )
+    field_columns: int | None = Field(
+        default=None, gt=0, description="map pixels along the columns of those fields"
+    )
+    start: Literal["search", "here"] = Field(
+        default="search",
+        description="search the whole CT, or fit again from here: from the stored placement, as it "
+        "was nudged",
+    )
+    cutouts: tuple[int, ...] = Field(
+        default=(),
+        description="with start from here: numbers of the cutouts to register again, the others "
+        "stay as they are; none given: all",
+    )
     seed: int = Field(default=0, ge=0, description="seed of the random choices")
     again: bool = Field(default=False, description="place maps again that are placed already")
 
     @model_validator(mode="after")
-    def _window(self) -> RegisterConfig:
+    def _together(self) -> RegisterConfig:
         if (self.height_low is None) != (self.height_high is None):
             raise SlagsegError("Give both ends of the height window, or neither.")
         low, high = self.height_low, self.height_high
-        if low is not None and high is not None and low >= high:
+        # not "low >= high": NaN is neither
+        if low is not None and high is not None and not low < high:
             raise SlagsegError(
-                f"The height window {low} to {high} is empty: "
+                f"The height window {low:g} to {high:g} is empty: "
                 "the first number must be the smaller one."
             )
+        if self.angle is not None and not math.isfinite(self.angle):
+            raise SlagsegError(f"The angle is {self.angle}; it must be a number of degrees.")
+        if (self.field_rows is None) != (self.field_columns is None):
+            raise SlagsegError("Give both the rows and the columns of the fields, or neither.")
+        if self.cutouts and self.start != "here":
+            raise SlagsegError(
+                "Single cutouts can be registered again only from here, where the map lies "
+                "already: a search looks for the whole map."
+            )
         return self
+
+    @property
+    def height_window(self) -> tuple[float, float] | None:
+        """CT slices between which a map's centre may lie."""
+        if self.height_low is None or self.height_high is None:
+            return None
+        return (self.height_low, self.height_high)
+
+    @property
+    def field_size(self) -> tuple[int, int] | None:
+        """Map pixels (rows, columns) of the fields of a stitched map."""
+        if self.field_rows is None or self.field_columns is None:
+            return None
+        return (self.field_rows, self.field_columns)
+
+    def lasting(self) -> Self:
+        """Fitting from here is asked for once; whoever runs the step later means a search."""
+        return self.model_copy(update={"start": "search", "cutouts": ()})
 
 
 class AnnotateConfig(StepConfig):

@@ -26,7 +26,14 @@ from napari_slagseg.data import (
 )
 from napari_slagseg.workflow.configs import RegisterConfig, SegmentConfig
 from napari_slagseg.workflow.marker_threshold import noted_threshold
-from napari_slagseg.workflow.register import check_fit
+from napari_slagseg.workflow.placing import (
+    check_fit,
+    check_hints,
+    hints_for,
+    kept_with,
+    landmarks_of,
+    settings_for,
+)
 from napari_slagseg.workflow.segment import segment_volume, table_from_json, table_to_json
 from napari_slagseg.workflow.step import installed_versions
 
@@ -44,11 +51,14 @@ def place_files(
     coordinates: str | Path | None = None,
     voxel_size_um: float | Sequence[float] | None = None,
     raw: io.RawLayout | None = None,
+    landmarks: str | Path | None = None,
     config: RegisterConfig | None = None,
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
 ) -> PlacedMap:
     """Place one mineral map in a CT and write where it lies.
+
+    The result is that of the `register` step on a project of these files.
 
     Parameters
     ----------
@@ -56,7 +66,8 @@ def place_files(
     pixel_size_um : float
         Of the map.
     out : path
-        JSON with cutouts and surface; written for a refused map, too.
+        JSON with cutouts and surface; written for a refused map, too. With
+        ``config.start="here"`` it is also where the fit begins.
     coordinates : path or None
         NPY with the CT (z, y, x) of every map pixel, float32 (rows, columns, 3),
         NaN where not placed.
@@ -64,6 +75,8 @@ def place_files(
         None takes it from the CT's metadata.
     raw : RawLayout or None
         Layout of a headerless CT.
+    landmarks : path or None
+        See `io.read_landmarks`; the map's name there is the stem of `map_file`.
     config : RegisterConfig or None
 
     Returns
@@ -76,22 +89,29 @@ def place_files(
     chosen = config or RegisterConfig()
     volume = io.read_volume(ct, voxel_size_um, raw=raw)
     mineral_map = io.read_mineral_map(map_file, io.read_legend(legend), pixel_size_um)
-    check_fit(volume.shape, volume.voxel_size_um, mineral_map)
-    window = (
-        None
-        if chosen.height_low is None or chosen.height_high is None
-        else (chosen.height_low, chosen.height_high)
-    )
-    placed = place_map(
+    pairs = None
+    if landmarks is not None:
+        pairs = landmarks_of(io.read_landmarks(landmarks), landmarks, mineral_map.name)
+    previous = None
+    if chosen.start == "here":
+        if not Path(out).is_file():
+            raise SlagsegError(
+                f"{out} does not exist, so there is no placement to start from. Place the map "
+                "without that option first."
+            )
+        previous = io.read_placed_map(out)
+    check_fit(volume.shape, volume.voxel_size_um, mineral_map, chosen)
+    check_hints(chosen, mineral_map, volume.shape, pairs, previous)
+    found = place_map(
         volume,
         mineral_map,
-        height_window=window,
-        angle_deg=chosen.angle,
-        mirror=chosen.mirror,
+        settings=settings_for(chosen),
         seed=chosen.seed,
         progress=progress,
         cancel=cancel,
+        **hints_for(chosen, pairs, previous),
     )
+    placed = kept_with(found, previous, chosen)
     if coordinates is not None:
         with io.atomic_file(coordinates) as temporary, temporary.open("wb") as file:
             np.save(file, placed.coordinates(), allow_pickle=False)

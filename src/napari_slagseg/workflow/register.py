@@ -3,58 +3,108 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+from napari_slagseg import io
 from napari_slagseg.data import (
     CancelToken,
-    MineralMap,
     PlacedMap,
     Progress,
     ProgressEvent,
     SlagsegError,
-    VoxelSize,
 )
 from napari_slagseg.project import Project
 from napari_slagseg.workflow.configs import RegisterConfig
+from napari_slagseg.workflow.placing import (
+    check_fit,
+    check_hints,
+    describe,
+    hints_for,
+    kept_with,
+    landmarks_of,
+    settings_for,
+)
 from napari_slagseg.workflow.step import Step, StepResult, digest
 
 
 def _inputs(project: Project) -> dict[str, str]:
     found = {f"map {m.name}": m.fingerprint for m in project.description.maps}
+    for name in project.map_names():
+        path = project.landmarks_path(name)
+        if path.is_file():
+            found[f"landmarks {name}"] = project.fingerprint(path.relative_to(project.folder))
     return {"ct": project.ct_fingerprint(), "phases": project.fingerprint("phases.json"), **found}
 
 
 def _run_key(project: Project, config: RegisterConfig, name: str) -> str:
     """What decides over a map's placement; equal keys need no second search."""
-    values = config.model_dump(mode="json", exclude={"maps", "again"})
+    values = config.model_dump(mode="json", exclude={"maps", "again", "start", "cutouts"})
     inputs = _inputs(project)
-    return digest([values, inputs["ct"], inputs["phases"], inputs[f"map {name}"]])
+    key = [values, inputs["ct"], inputs["phases"], inputs[f"map {name}"]]
+    return digest([*key, inputs.get(f"landmarks {name}")])
 
 
-def _summary(placed: PlacedMap) -> dict[str, object]:
-    return {
-        "placed": placed.placed,
-        "score": round(placed.score, 4),
-        "accepted_cutouts": sum(c.accepted for c in placed.cutouts),
-        "cutouts": len(placed.cutouts),
-        "mirrored": placed.mirrored,
-        "reason": placed.reason,
-    }
+def take_landmarks(project: Project, path: str | Path, maps: tuple[str, ...] = ()) -> None:
+    """Store the landmarks of a file with a project, as one undoable step of each map.
 
-
-def check_fit(
-    ct_shape: tuple[int, int, int], voxel_size_um: VoxelSize, mineral_map: MineralMap
-) -> None:
-    """Refuse a map that cannot be placed, before seconds go into preparing the CT.
+    Parameters
+    ----------
+    project : Project
+        Open for writing.
+    path : path
+        See `io.read_landmarks`.
+    maps : tuple of str
+        Maps they may be of; none given: all of the project.
 
     Raises
     ------
     SlagsegError
-        As `registration.hints.check_map`.
+        If the file names no map and there are several, names one that the project does
+        not have, or holds landmarks that cannot place a map; nothing is stored then.
     """
-    from napari_slagseg.registration import RegistrationSettings
-    from napari_slagseg.registration.checks import check_map
+    found = io.read_landmarks(path)
+    chosen = maps or project.map_names()
+    if not found:
+        raise SlagsegError(f"{path} holds no landmarks.")
+    if "" in found and len(chosen) > 1:
+        raise SlagsegError(
+            f"{path} does not say which map its landmarks are of. Add the column 'map' with one of "
+            f"{', '.join(chosen)}, or choose the map."
+        )
+    for name in found:
+        if name:
+            project.map_entry(name)
+    # a map that the file says nothing of keeps the landmarks it has
+    wanted = [n for n in chosen if n in found] if "" not in found else list(chosen)
+    if not wanted:
+        landmarks_of(found, path, chosen[0])
+    pairs = {name: landmarks_of(found, path, name) for name in wanted}
+    for name, landmarks in pairs.items():
+        check_hints(
+            RegisterConfig(),
+            project.mineral_map(name),
+            project.description.ct.shape,
+            landmarks,
+            None,
+        )
+    for name, landmarks in pairs.items():
+        project.alignment(name).save_landmarks(landmarks, f"landmarks from {Path(path).name}")
 
-    check_map(ct_shape, voxel_size_um, mineral_map, RegistrationSettings().size_tolerance)
+
+def _names(project: Project, config: RegisterConfig) -> tuple[str, ...]:
+    """Maps that a run is about."""
+    names = config.maps or project.map_names()
+    for name in names:
+        project.map_entry(name)
+    if config.start == "here" and not config.maps:
+        lying = {n for n, p in project.placed_maps().items() if p.surface is not None}
+        names = tuple(n for n in names if n in lying) or names
+    if config.cutouts and len(names) != 1:
+        raise SlagsegError(
+            f"Cutouts are numbered map by map. Choose one of the maps {', '.join(names)} to "
+            "register them again."
+        )
+    return names
 
 
 def run(
@@ -62,60 +112,79 @@ def run(
 ) -> StepResult:
     """Place every map (or those named); each is stored as soon as it is placed.
 
-    Maps that the same settings have placed already are kept, with what the user
-    has changed since, unless `config.again` is set; so a run that was stopped goes on.
+    Maps that the same settings and landmarks have placed already are kept, with what
+    the user has changed since, unless `config.again` is set; so a run that was stopped
+    goes on. With ``start="here"`` the maps that lie somewhere are fitted again from
+    there. What was before a run can be brought back by `Project.alignment`.
     """
     # numba comes with it, and help should not wait for that
     from napari_slagseg.registration import place_map, prepare_ct
 
-    names = config.maps or project.map_names()
+    names = _names(project, config)
     ct = project.description.ct
+    before = {name: project.placed_map(name) for name in names}
+    landmarks = {name: project.landmarks(name) for name in names}
+    few = {n: len(p) for n, p in landmarks.items() if p is not None and len(p) < 3}
+    for name in few:  # somebody is still setting them
+        landmarks[name] = None
     for name in names:  # a clear error before the work starts
-        check_fit(ct.shape, ct.voxel_size_um, project.mineral_map(name))
+        mineral_map = project.mineral_map(name)
+        check_fit(ct.shape, ct.voxel_size_um, mineral_map, config)
+        check_hints(config, mineral_map, ct.shape, landmarks[name], before[name])
     keys = {name: _run_key(project, config, name) for name in names}
-    kept = {
-        name: placed
-        for name, placed in project.placed_maps().items()
-        if not config.again and placed.details.get("run_key") == keys.get(name)
-    }
-    todo = [name for name in names if name not in kept]
-    window = (
-        None
-        if config.height_low is None or config.height_high is None
-        else (config.height_low, config.height_high)
-    )
+    here = config.start == "here"
+    todo = [
+        name
+        for name in names
+        if here or config.again or (p := before[name]) is None
+        or p.details.get("run_key") != keys[name]
+    ]  # fmt: skip
     if todo:
         progress(ProgressEvent("preparing the CT", 0.0))
-        prepared = prepare_ct(project.volume(), cancel=cancel)
+        prepared = prepare_ct(project.volume(), settings_for(config), cancel=cancel)
         for i, name in enumerate(todo):
 
             def tell(event: ProgressEvent, i: int = i, name: str = name) -> None:
                 done = None if event.fraction is None else (i + event.fraction) / len(todo)
                 progress(ProgressEvent(f"placing {name}: {event.stage}", done, event.values))
 
-            placed = place_map(
+            found = place_map(
                 prepared,
                 project.mineral_map(name),
-                height_window=window,
-                angle_deg=config.angle,
-                mirror=config.mirror,
                 seed=config.seed,
                 progress=tell,
                 cancel=cancel,
+                **hints_for(config, landmarks[name], before[name]),
             )
-            project.save_placed(_with_key(placed, keys[name]))
+            placed = kept_with(found, before[name], config)
+            project.save_placed(_with_key(placed, keys[name]), what=_what(config))
     all_placed = project.placed_maps()
-    warnings = tuple(
+    warnings = [
+        f"{name} was placed without its {n} landmarks: at least three are needed"
+        for name, n in few.items()
+        if name in todo
+    ]
+    warnings += [
         f"{p.map_name}: {p.reason}" if p.placed else f"{p.map_name} was refused: {p.reason}"
         for p in all_placed.values()
         if p.reason or not p.placed
-    )
+    ]
     accepted = sum(p.placed for p in all_placed.values())
     return StepResult(
-        summary={"maps": {name: _summary(p) for name, p in all_placed.items()}},
+        summary={"maps": {name: describe(p) for name, p in all_placed.items()}},
         message=f"{accepted} of {len(project.map_names())} maps placed.",
-        warnings=warnings,
+        warnings=tuple(warnings),
     )
+
+
+def _what(config: RegisterConfig) -> str:
+    """A run in the words of the undo button."""
+    if config.start != "here":
+        return "placed automatically"
+    if not config.cutouts:
+        return "fitted from here"
+    many = "cutout" if len(config.cutouts) == 1 else "cutouts"
+    return f"registered {many} {', '.join(map(str, config.cutouts))} again"
 
 
 def _with_key(placed: PlacedMap, key: str) -> PlacedMap:
@@ -147,4 +216,4 @@ STEP = Step(
     exists=lambda project: bool(project.placed_maps()),
 )
 
-__all__ = ["STEP", "check_fit", "require_placed", "run"]
+__all__ = ["STEP", "require_placed", "run", "take_landmarks"]

@@ -151,7 +151,7 @@ def run_step(
         project.save_record(
             StepRecord(
                 step=step.name,
-                config=chosen.model_dump(mode="json"),
+                config=chosen.lasting().model_dump(mode="json"),
                 inputs=inputs,
                 started=started,
                 seconds=round(time.perf_counter() - clock, 2),
