@@ -162,8 +162,8 @@ def test_a_nudge_and_its_inverse_restore_the_placement():
         same_poses(again, placed)
         again = nudge_cutout(nudge_cutout(placed, 6, nudge), 6, back)
         same_poses(again, placed)
-        # all cutouts lie on one quadratic again, so the surface is that one again
-        assert np.allclose(everywhere(again), everywhere(placed), atol=1e-3)
+        # all but exactly: the surface is a lattice
+        assert np.allclose(everywhere(again), everywhere(placed), atol=0.01)
 
 
 def test_nudges_keep_what_else_is_known():
@@ -205,44 +205,105 @@ def test_a_surface_through_cutouts_of_a_quadratic_is_that_quadratic(voxel):
     placed = placement(plane, [*cutouts, wrong], voxel)
     refitted = refit_surface(placed)
     rows, columns = np.meshgrid(np.arange(0, 241, 8.0), np.arange(0, 301, 10.0), indexing="ij")
-    assert np.allclose(everywhere(refitted), quadratic(rows, columns), atol=5e-3)
-    assert max(c.residual_voxels for c in refitted.cutouts[:-1]) < 5e-3
+    assert np.allclose(everywhere(refitted), quadratic(rows, columns), atol=0.01)
+    assert max(c.residual_voxels for c in refitted.cutouts[:-1]) < 0.01
     off = (quadratic(120.0, 150.0) + 1 - quadratic(50.0, 60.0)) * voxel
     expected = np.linalg.norm(off) / np.sqrt(voxel[1] * voxel[2])
-    assert refitted.cutouts[-1].residual_voxels == pytest.approx(expected, abs=5e-3)
+    assert refitted.cutouts[-1].residual_voxels == pytest.approx(expected, abs=0.01)
     assert [c.state for c in refitted.cutouts] == [c.state for c in placed.cutouts]
 
 
-def test_locked_cutouts_hold_the_surface_and_only_near_them():
-    placed = placement(quadratic, grid_of_cutouts(quadratic, 7, edge=41))
-    moved = nudge_cutout(placed, 24, Nudge(up=3))
-    middle = moved.cutouts[24].row + 20.0, moved.cutouts[24].column + 20.0
-    shift = moved.surface.at(*middle) - placed.surface.at(*middle)
-    assert np.allclose(shift, (3, 0, 0), atol=0.05)
-    assert moved.cutouts[24].residual_voxels < 0.05
-    far = np.linalg.norm(everywhere(moved) - everywhere(placed), axis=-1)
+def detailed(rows, columns):
+    """The quadratic with waves that no polynomial of a few cutouts could follow."""
+    waves = 0.6 * np.sin(np.asarray(rows) / 18) * np.cos(np.asarray(columns) / 21)
+    return quadratic(rows, columns) + waves[..., None] * np.array([1.0, 0.2, -0.3])
+
+
+def far_from(cutout, reach):
     rows, columns = np.meshgrid(np.arange(0, 241, 8.0), np.arange(0, 301, 10.0), indexing="ij")
-    apart = np.hypot(rows - middle[0], columns - middle[1])
-    assert far[apart > 2 * 41].max() < 0.3
-    assert np.hypot(*(far[apart > 2 * 41],) * 2).mean() < 0.2
+    middle = cutout.row + (cutout.height - 1) / 2, cutout.column + (cutout.width - 1) / 2
+    return np.hypot(rows - middle[0], columns - middle[1]) > reach
 
 
-def test_the_surface_follows_a_turned_cutout():
-    placed = placement(quadratic, grid_of_cutouts(quadratic))
+def test_a_moved_cutout_takes_the_surface_along_and_only_near_it():
+    placed = placement(detailed, grid_of_cutouts(quadratic, 7, edge=41))
+    moved = nudge_cutout(placed, 24, Nudge(up=3))
+    c = moved.cutouts[24]
+    there = moved.surface.at(c.row + 20.0, c.column + 20.0)
+    assert np.allclose(there, c.centre_zyx, atol=0.01)
+    assert c.residual_voxels < 0.01
+    far = far_from(c, 2 * 41 + 40)
+    assert np.abs(everywhere(moved) - everywhere(placed))[far].max() < 0.01
+    # a second one leaves the first where it is
+    again = nudge_cutout(moved, 25, Nudge(down=-2))
+    assert again.cutouts[24].residual_voxels < 0.01
+    assert again.cutouts[25].residual_voxels < 0.01
+    # so does a refit, which follows the others' quadratic but keeps the waves
+    refitted = refit_surface(again)
+    assert max(refitted.cutouts[k].residual_voxels for k in (24, 25)) < 0.01
+    far &= far_from(again.cutouts[25], 2 * 41 + 40)
+    change = np.abs(everywhere(refitted) - everywhere(placed))[far]
+    assert np.median(change) < 0.2
+    assert change.max() < 0.8
+
+
+def test_rejected_cutouts_that_are_nudged_into_place_hold_the_surface_too():
+    cutouts = grid_of_cutouts(quadratic)
+    wrong = tuple(np.add(cutouts[6].centre_zyx, (6, -3, 2)))
+    cutouts[6] = replace(cutouts[6], centre_zyx=wrong, state="rejected")
+    moved = nudge_cutout(placement(quadratic, cutouts), 6, Nudge(up=-6))
+    assert moved.cutouts[6].state == "locked"
+    assert moved.cutouts[6].residual_voxels < 0.01
+
+
+def test_the_surface_turns_with_a_cutout():
+    placed = placement(detailed, grid_of_cutouts(quadratic))
     turned = nudge_cutout(placed, 5, Nudge(turn_deg=4))
     c = turned.cutouts[5]
     r, k = np.array([c.row + 20.0, c.row + 60.0]), np.array([c.column + 60.0, c.column + 20.0])
-    before = np.linalg.norm(c.at(r, k) - placed.surface.at(r, k), axis=-1)
-    after = np.linalg.norm(c.at(r, k) - turned.surface.at(r, k), axis=-1)
-    assert np.all(after < 0.7 * before)
+    moved = turned.surface.at(r, k) - placed.surface.at(r, k)
+    expected = c.at(r, k) - placed.cutouts[5].at(r, k)
+    middle = np.subtract(c.centre_zyx, placed.surface.at(c.row + 40.0, c.column + 40.0))
+    assert np.allclose(moved, expected + middle, atol=0.1)
+    assert np.linalg.norm(expected, axis=-1).min() > 0.4
 
 
-def test_the_order_of_nudges_does_not_matter():
-    placed = placement(quadratic, grid_of_cutouts(quadratic))
+def test_a_cutout_in_a_shifted_field_lies_where_the_field_does():
+    fields = (FieldShift(0, 0, 121, 301, 6.0, -4.0),)
+    cutouts = [
+        replace(c, centre_zyx=tuple(quadratic(c.row + 40.0 + 6, c.column + 40.0 - 4)))
+        if c.row + 40 < 120.5 else c
+        for c in grid_of_cutouts(quadratic)
+    ]  # fmt: skip
+    placed = placement(quadratic, cutouts, fields=fields)
+    refitted = refit_surface(placed)
+    assert max(c.residual_voxels for c in refitted.cutouts) < 5e-3
+    assert np.allclose(everywhere(refitted), everywhere(placed), atol=5e-3)
+    moved = nudge_cutout(placed, 0, Nudge(up=2))
+    there = moved.surface.at(46.0, 36.0)
+    assert np.allclose(there, moved.cutouts[0].centre_zyx, atol=0.01)
+
+
+def test_the_order_of_nudges_hardly_matters():
+    placed = placement(detailed, grid_of_cutouts(quadratic))
     one = nudge_cutout(nudge_cutout(placed, 2, Nudge(up=2)), 9, Nudge(down=1, turn_deg=3))
     other = nudge_cutout(nudge_cutout(placed, 9, Nudge(down=1, turn_deg=3)), 2, Nudge(up=2))
     same_poses(one, other)
-    assert np.allclose(everywhere(one), everywhere(other), atol=0.02)
+    assert np.abs(everywhere(one) - everywhere(other)).max() < 0.4
+    for p in (one, other):
+        assert max(p.cutouts[k].residual_voxels for k in (2, 9)) < 0.01
+
+
+def test_many_small_steps_do_not_wear_the_surface():
+    placed = placement(detailed, grid_of_cutouts(quadratic))
+    first = nudge_cutout(placed, 5, Nudge(up=0.5))
+    walked = first
+    for nudge in [Nudge(up=0.5)] * 10 + [Nudge(right=1)] * 5 + [Nudge(turn_deg=1)] * 4:
+        walked = nudge_cutout(walked, 5, nudge)
+    for nudge in [Nudge(turn_deg=-1)] * 4 + [Nudge(right=-1)] * 5 + [Nudge(up=-0.5)] * 10:
+        walked = nudge_cutout(walked, 5, nudge)
+    same_poses(walked, first)
+    assert np.allclose(everywhere(walked), everywhere(first), atol=0.02)
 
 
 @pytest.mark.parametrize("kept", [0, 1, 2, 3, 5])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_slagseg.data import (
     Cutout,
@@ -15,6 +14,7 @@ from napari_slagseg.data import (
     SlagsegError,
     VoxelSize,
 )
+from napari_slagseg.registration.field_shifts import on_surface
 from napari_slagseg.registration.landmarks import OUTLIER_FACTOR, landmark_pose
 from napari_slagseg.registration.pyramid import FloatArray
 from napari_slagseg.registration.rigid_cutouts import windows
@@ -277,18 +277,10 @@ def landmark_residuals(landmarks: Landmarks, placed: PlacedMap) -> FloatArray:
     if placed.surface is None:
         return np.full(len(landmarks), np.nan)
     clicked = np.asarray(landmarks.pixels, np.float64).reshape(-1, 2)
-    rows, columns = clicked.T.copy()
-    for f in placed.fields:
-        inside = _within(clicked[:, 0], f.row, f.height) & _within(clicked[:, 1], f.column, f.width)
-        rows[inside] += f.row_shift
-        columns[inside] += f.column_shift
+    rows, columns = on_surface(placed.fields, clicked[:, 0], clicked[:, 1])
     voxel = np.asarray(placed.voxel_size_um, np.float64)
     off = (placed.surface.at(rows, columns) - np.reshape(landmarks.voxels, (-1, 3))) * voxel
     return np.asarray(np.linalg.norm(off, axis=1) / np.sqrt(voxel[1] * voxel[2]), np.float64)
-
-
-def _within(places: FloatArray, first: int, count: int) -> NDArray[np.bool_]:
-    return np.asarray((places >= first - 0.5) & (places < first + count - 0.5))
 
 
 def worst_landmark(residuals: FloatArray) -> int | None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_slagseg.data import Cutout, MineralMap, PlacedMap, SlagsegError, Volume
+from napari_slagseg.registration.field_shifts import on_surface
 from napari_slagseg.registration.fractions import fraction_images, phase_slots
 from napari_slagseg.registration.pyramid import FloatArray, _native
 from napari_slagseg.registration.settings import RegistrationSettings
@@ -219,9 +220,9 @@ class LiveFit:
         """How far a cutout's pose lies off the surface's tangent plane, (i, j, 3) voxels."""
         assert placed.surface is not None
         row, column = c.row + (c.height - 1) / 2, c.column + (c.width - 1) / 2
+        lies = on_surface(placed.fields, np.array([row]), np.array([column]))
         centre, *ends = placed.surface.at(
-            np.array([row, row - 0.5, row + 0.5, row, row]),
-            np.array([column, column, column, column - 0.5, column + 0.5]),
+            lies[0] + np.array([0, -0.5, 0.5, 0, 0]), lies[1] + np.array([0, 0, 0, -0.5, 0.5])
         )
         r = (self._rows[i] - row)[:, None, None]
         k = (self._columns[j] - column)[None, :, None]

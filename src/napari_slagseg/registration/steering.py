@@ -6,7 +6,7 @@ placement fits is told by `LiveFit`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +14,7 @@ from scipy.spatial.distance import cdist
 
 from napari_slagseg.data import Cutout, PlacedMap, PlacementSurface, SlagsegError
 from napari_slagseg.registration.agreement import find_consensus
+from napari_slagseg.registration.field_shifts import on_surface
 from napari_slagseg.registration.landmark_placement import (
     check_landmarks,
     landmark_residuals,
@@ -23,16 +24,17 @@ from napari_slagseg.registration.landmark_placement import (
 from napari_slagseg.registration.live_fit import LiveFit
 from napari_slagseg.registration.pyramid import FloatArray
 from napari_slagseg.registration.settings import RegistrationSettings
-from napari_slagseg.registration.surface import PolynomialSurface, basis
+from napari_slagseg.registration.surface import PolynomialSurface
 
 _HOLD_REACH = 2.0
 """Cutout edges over which the hold of a locked cutout fades away."""
 
-_HOLD_CENTRE, _HOLD_RIM = 1e-6, 0.5
-"""How softly the surface is held to a locked cutout's centre, and to its four quarter
-points: its turn and tilt are known less well than its place."""
+_FIRM, _SOFT = 1e-6, 0.02
+"""How softly the surface follows the centre of a locked cutout, and the four quarter
+points of one that is moved: those may lie beside another locked centre."""
 
-_ROUNDS, _SETTLED_VOXELS = 12, 0.002
+_ROUNDS, _AGREED_VOXELS = 12, 0.03
+_SETTLED_VOXELS = 0.002
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,11 @@ def _by_hand(placed: PlacedMap) -> dict[str, object]:
 
 
 def nudge_cutout(placed: PlacedMap, index: int, nudge: Nudge) -> PlacedMap:
-    """Move one cutout, lock it, and refit the surface.
+    """Move one cutout, lock it, and take the surface along.
+
+    The surface goes through the cutout's new centre, turns with it, and stays where it
+    is at the other locked centres; the change fades away within two cutout edges, so
+    that the far side of the map and its fine detail are left alone.
 
     Parameters
     ----------
@@ -157,9 +163,8 @@ def nudge_cutout(placed: PlacedMap, index: int, nudge: Nudge) -> PlacedMap:
     Returns
     -------
     PlacedMap
-        Its surface goes through the locked cutouts (see `refit_surface`). The moved
-        cutout's `score` is that of its old pose until `LiveFit.scored` renews it; its
-        `probability` is None, for nobody has judged it there.
+        The moved cutout's `score` is that of its old pose until `LiveFit.scored` renews
+        it; its `probability` is None, for nobody has judged it there.
 
     Raises
     ------
@@ -182,7 +187,8 @@ def nudge_cutout(placed: PlacedMap, index: int, nudge: Nudge) -> PlacedMap:
     )
     moved = replace(motion.cutout(old), state="locked")
     cutouts = (*placed.cutouts[:index], moved, *placed.cutouts[index + 1 :])
-    return refit_surface(replace(placed, cutouts=cutouts, details=_by_hand(placed)))
+    changed = replace(placed, cutouts=cutouts, details=_by_hand(placed))
+    return _with_residuals(_held(changed, index, motion.turn))
 
 
 def nudge_map(placed: PlacedMap, nudge: Nudge) -> PlacedMap:
@@ -226,14 +232,12 @@ def nudge_map(placed: PlacedMap, nudge: Nudge) -> PlacedMap:
 
 
 def refit_surface(placed: PlacedMap) -> PlacedMap:
-    """Lay a smooth surface through the accepted cutouts and hold it to the locked ones.
+    """Lay the surface smoothly through the accepted cutouts, and hold it to the locked ones.
 
-    What they agree on, as in a run: a polynomial of the order that so many can bear, and
-    a smoothed spline of what they are still off, both without outliers. Then, around each
-    locked cutout, what its centre (exactly), its turn and its tilt (softly) are still off.
-    That hold fades away within two cutout edges, so a nudged cutout does not bend the far
-    side of the map. With ten cutouts or more the result depends on where they are, not on
-    the order in which they were moved; fewer leave the curvature as it was.
+    To the surface is added what the cutouts agree it is off, as in a run: a robust
+    polynomial of the order that so many cutouts can bear. Then it is drawn to the
+    centres of the locked ones; that hold fades away within two cutout edges. Finer
+    detail of the surface is kept.
 
     Parameters
     ----------
@@ -246,112 +250,121 @@ def refit_surface(placed: PlacedMap) -> PlacedMap:
         kept. Without an accepted cutout the surface stays as it is.
     """
     surface = _require_surface(placed)
-    voxel = np.asarray(placed.voxel_size_um, np.float64)
-    voxel = voxel / np.sqrt(voxel[1] * voxel[2])
     used = [c for c in placed.cutouts if c.accepted]
     if used:
-        rows, columns = np.meshgrid(surface.rows, surface.columns, indexing="ij")
-        start = _polynomial(placed.map_shape, rows, columns, surface.zyx * voxel)
-        lengths = _through(start, used, voxel)(rows, columns)
-        surface = replace(surface, zyx=lengths / voxel)
-    middles = np.array([_middle(c) for c in placed.cutouts]).reshape(-1, 2)
-    centres = np.array([c.centre_zyx for c in placed.cutouts]).reshape(-1, 3)
-    off = (centres - surface.at(middles[:, 0], middles[:, 1])) * voxel
-    residuals = np.linalg.norm(off, axis=1)
+        rows, columns = _middles(placed, used)
+        off = _off(placed, used, rows, columns)
+        scores = np.nan_to_num([c.score for c in used]) * _free_of_hold(used, rows, columns)
+        centre = ((placed.map_shape[0] - 1) / 2, (placed.map_shape[1] - 1) / 2)
+        change = PolynomialSurface(np.zeros((10, 3)), centre, max(placed.map_shape) / 2)
+        for _ in range(_ROUNDS):
+            # each call holds the higher orders near those it started from; repeated,
+            # they become those of the cutouts
+            outlier = RegistrationSettings().outlier_voxels
+            agreed = find_consensus(change, rows, columns, off, scores, outlier, seed=0).surface
+            moved = agreed.at(rows, columns) - change.at(rows, columns)
+            change = agreed
+            if np.abs(moved).max() < _AGREED_VOXELS:
+                break
+        lattice = np.meshgrid(surface.rows, surface.columns, indexing="ij")
+        placed = _moved(placed, change.at(*lattice))
+    return _with_residuals(_held(placed))
+
+
+def _free_of_hold(used: Sequence[Cutout], rows: FloatArray, columns: FloatArray) -> FloatArray:
+    """(n,) 0 to 1: cutouts near a locked one are off because the surface is held there."""
+    held = np.array([c.state == "locked" for c in used])
+    if not held.any():
+        return np.ones(len(used))
+    places = np.stack([rows, columns], axis=1)
+    free = 1.0 - _fading(places, places[held], _reach([c for c in used if c.state == "locked"]))
+    return np.asarray(np.where(held, 1.0, free.min(axis=1)), np.float64)
+
+
+def _reach(locked: Sequence[Cutout]) -> float:
+    """Map pixels over which the hold of locked cutouts fades away."""
+    return _HOLD_REACH * float(np.mean([(c.height + c.width) / 2 for c in locked]))
+
+
+def _middles(placed: PlacedMap, cutouts: Sequence[Cutout]) -> tuple[FloatArray, FloatArray]:
+    """Where the surface has the cutouts' middles, in map pixels."""
+    rows = np.array([c.row + (c.height - 1) / 2 for c in cutouts])
+    columns = np.array([c.column + (c.width - 1) / 2 for c in cutouts])
+    return on_surface(placed.fields, rows, columns)
+
+
+def _edges(placed: PlacedMap) -> FloatArray:
+    """Voxel edges in units of length."""
+    size = np.asarray(placed.voxel_size_um, np.float64)
+    return np.asarray(size / np.sqrt(size[1] * size[2]), np.float64)
+
+
+def _off(
+    placed: PlacedMap, cutouts: Sequence[Cutout], rows: FloatArray, columns: FloatArray
+) -> FloatArray:
+    """(n, 3) lengths from the surface to the cutouts' centres."""
+    centres = np.array([c.centre_zyx for c in cutouts]).reshape(-1, 3)
+    return (centres - _require_surface(placed).at(rows, columns)) * _edges(placed)
+
+
+def _moved(placed: PlacedMap, lengths: FloatArray) -> PlacedMap:
+    """With the lattice of its surface displaced."""
+    surface = _require_surface(placed)
+    return replace(placed, surface=replace(surface, zyx=surface.zyx + lengths / _edges(placed)))
+
+
+def _with_residuals(placed: PlacedMap) -> PlacedMap:
+    rows, columns = _middles(placed, placed.cutouts)
+    residuals = np.linalg.norm(_off(placed, placed.cutouts, rows, columns), axis=1)
     cutouts = tuple(replace(c, residual_voxels=float(r)) for c, r in zip(placed.cutouts, residuals))
-    return replace(placed, surface=surface, cutouts=cutouts)
+    return replace(placed, cutouts=cutouts)
 
 
-def _middle(cutout: Cutout) -> tuple[float, float]:
-    return (cutout.row + (cutout.height - 1) / 2, cutout.column + (cutout.width - 1) / 2)
+def _held(
+    placed: PlacedMap, index: int = -1, turn: FloatArray | None = None, rounds: int = 4
+) -> PlacedMap:
+    """With the surface drawn to the centres of the locked cutouts.
 
-
-def _polynomial(
-    map_shape: tuple[int, int], rows: FloatArray, columns: FloatArray, lengths: FloatArray
-) -> PolynomialSurface:
-    """Second-order polynomial nearest to a lattice."""
-    centre = ((map_shape[0] - 1) / 2, (map_shape[1] - 1) / 2)
-    blank = PolynomialSurface(np.zeros((10, 3)), centre, max(map_shape) / 2)
-    u, v = blank.normalised(rows.ravel(), columns.ravel())
-    change = np.linalg.lstsq(basis(u, v, 2), lengths.reshape(-1, 3), rcond=None)[0]
-    return blank.plus(np.asarray(change, np.float64))
-
-
-_Lengths = Callable[[FloatArray, FloatArray], FloatArray]
-
-
-def _through(start: PolynomialSurface, used: list[Cutout], voxel: FloatArray) -> _Lengths:
-    """Positions (..., 3) as lengths over map rows and columns."""
-    middles = np.array([_middle(c) for c in used])
-    centres = np.array([c.centre_zyx for c in used]) * voxel
-    rows, columns = middles[:, 0], middles[:, 1]
-    scores = np.array([1.0 if c.state == "locked" else c.score for c in used])
-    smooth = start
-    for _ in range(_ROUNDS):
-        # each call holds the higher orders near those it started from; repeated, they
-        # become those of the cutouts
-        agreed = find_consensus(
-            smooth,
-            rows,
-            columns,
-            centres,
-            np.nan_to_num(scores, nan=0.0),
-            RegistrationSettings().outlier_voxels,
-            seed=0,
-        )
-        moved = agreed.surface.at(rows, columns) - smooth.at(rows, columns)
-        smooth = agreed.surface
-        if np.abs(moved).max() < _SETTLED_VOXELS:
-            break
-    spline = None
-    if not _in_a_line(middles[agreed.inliers]):
-        spline = agreed.spline(rows, columns, centres)
-    low, high = middles.min(axis=0), middles.max(axis=0)
-
-    def before(r: FloatArray, c: FloatArray) -> FloatArray:
-        lengths = smooth.at(r, c)
-        if spline is None:
-            return lengths
-        # beyond the cutouts' centres a spline runs away: hold it at their rim
-        held = smooth.normalised(np.clip(r, low[0], high[0]), np.clip(c, low[1], high[1]))
-        more = spline(np.stack([part.ravel() for part in held], axis=1))
-        return np.asarray(lengths + more.reshape(lengths.shape), np.float64)
-
-    locked = [c for c in used if c.state == "locked"]
-    return _held(before, locked, voxel) if locked else before
-
-
-def _in_a_line(places: FloatArray) -> bool:
-    values = np.linalg.svd(places - places.mean(axis=0), compute_uv=False)
-    return bool(values[-1] < 1e-3 * values[0]) if len(places) >= 3 else True
-
-
-def _held(before: _Lengths, locked: list[Cutout], voxel: FloatArray) -> _Lengths:
-    """The surface `before`, drawn to the locked cutouts' centres, turns and tilts."""
-    places, off, softness = [], [], []
-    for c in locked:
-        row, column = _middle(c)
-        r = row + c.height / 4 * np.array([0, -1, -1, 1, 1])
-        k = column + c.width / 4 * np.array([0, -1, 1, -1, 1])
-        now = before(r, k)
-        # the pose is a plane; the surface keeps its own curvature over it
-        by_row = (now[3] + now[4] - now[1] - now[2]) / c.height
-        by_column = (now[2] + now[4] - now[1] - now[3]) / c.width
-        flat = now[0] + (r - row)[:, None] * by_row + (k - column)[:, None] * by_column
-        places.append(np.stack([r, k], axis=1))
-        off.append(c.at(r, k) * voxel - flat)
-        softness += [_HOLD_CENTRE] + 4 * [_HOLD_RIM]
-    knots, wanted = np.concatenate(places), np.concatenate(off)
-    reach = _HOLD_REACH * float(np.mean([(c.height + c.width) / 2 for c in locked]))
-    kernel = _fading(knots, knots, reach) + np.diag(softness)
-    pull = np.linalg.solve(kernel, wanted)
-
-    def after(r: FloatArray, c: FloatArray) -> FloatArray:
-        at = np.stack([np.ravel(r), np.ravel(c)], axis=1).astype(np.float64)
-        lengths = before(r, c)
-        return lengths + (_fading(at, knots, reach) @ pull).reshape(lengths.shape)
-
-    return after
+    Parameters
+    ----------
+    placed : PlacedMap
+    index : int
+        Cutout that was just turned, too.
+    turn : (3, 3) float64, optional
+        Its rotation in micrometres.
+    rounds : int
+        Most repetitions.
+    """
+    surface, voxel = _require_surface(placed), _edges(placed)
+    numbers = [k for k, c in enumerate(placed.cutouts) if c.state == "locked"]
+    if not numbers:
+        return placed
+    locked = [placed.cutouts[k] for k in numbers]
+    rows, columns = _middles(placed, locked)
+    wanted = _off(placed, locked, rows, columns)
+    softness = np.full(len(locked), _FIRM)
+    if turn is not None:
+        k = numbers.index(index)
+        r = locked[k].height / 4 * np.array([-1, -1, 1, 1])
+        c = locked[k].width / 4 * np.array([-1, 1, -1, 1])
+        by_row = np.asarray(locked[k].row_step_zyx) * voxel
+        by_column = np.asarray(locked[k].column_step_zyx) * voxel
+        arms = r[:, None] * by_row + c[:, None] * by_column
+        # they are turned already
+        wanted = np.concatenate([wanted, wanted[k] + arms - arms @ turn])
+        rows = np.concatenate([rows, rows[k] + r])
+        columns = np.concatenate([columns, columns[k] + c])
+        softness = np.concatenate([softness, np.full(4, _SOFT)])
+    knots = np.stack([rows, columns], axis=1)
+    reach = _reach(locked)
+    pull = np.linalg.solve(_fading(knots, knots, reach) + np.diag(softness), wanted)
+    lattice = np.meshgrid(surface.rows, surface.columns, indexing="ij")
+    at = np.stack([part.ravel() for part in lattice], axis=1)
+    placed = _moved(placed, (_fading(at, knots, reach) @ pull).reshape(surface.zyx.shape))
+    left = np.abs(_off(placed, locked, rows[: len(locked)], columns[: len(locked)])).max()
+    # between the lattice's points the spline is not quite the function that was meant
+    again = rounds > 1 and left > _SETTLED_VOXELS
+    return _held(placed, rounds=rounds - 1) if again else placed
 
 
 def _fading(a: FloatArray, b: FloatArray, reach: float) -> FloatArray:
