@@ -114,6 +114,58 @@ def test_python_and_terminal_agree(slagseg, new_arguments, tiny_sample, tmp_path
     assert answer.values["steps"] == {}
 
 
+def truth_of(sample, name="map_1"):
+    return np.load(sample / "truth" / f"coordinates_{name}.npy")
+
+
+def write_landmarks(path, sample, name="map_1", off=0.0):
+    """Four pairs that are right but for a click's error of some voxels."""
+    truth, errors = truth_of(sample, name), np.random.default_rng(2)
+    lines = ["map,row,column,z,y,x"]
+    for row, column in ((30, 40), (180, 60), (100, 190), (60, 120)):
+        direction = errors.normal(size=3)
+        z, y, x = truth[row, column] + off * direction / np.linalg.norm(direction)
+        lines.append(f"{name},{row},{column},{z:.3f},{y:.3f},{x:.3f}")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_place_and_register_give_the_same_for_the_same_hints(slagseg, tiny_sample, tmp_path):
+    pairs = write_landmarks(tmp_path / "pairs.csv", tiny_sample, off=2.0)
+    height = float(np.nanmean(truth_of(tiny_sample)[..., 0]))
+    hints = ["--height", height - 12, height + 12, "--size-tolerance", 0.04, "--seed", 2]
+    hints += ["--landmarks", pairs]
+    out, project = tmp_path / "placed.json", tmp_path / "p"
+    files = [
+        "--legend", tiny_sample / "legend.csv", "--pixel-size", 1, "--voxel-size", 2.3,
+    ]  # fmt: skip
+    plain = slagseg(
+        "place", tiny_sample / "ct.tif", tiny_sample / "map_1.png", *files, "--out", out, *hints,
+        "--json",
+    )  # fmt: skip
+    assert plain.code == 0, plain.err
+    slagseg(
+        "new", project, "--ct", tiny_sample / "ct.tif", "--map", tiny_sample / "map_1.png", *files,
+        "--target", "LiAlO2",
+    )  # fmt: skip
+    answer = slagseg("register", project, *hints, "--json")
+    assert answer.code == 0, answer.err
+    opened = Project(project)
+    ours, theirs = io.read_placed_map(out), opened.placed_map("map_1")
+    assert ours.cutouts == theirs.cutouts
+    assert ours.probability == theirs.probability
+    assert np.array_equal(ours.surface.zyx, theirs.surface.zyx)
+    told = answer.values["summary"]["maps"]["map_1"]
+    assert {k: v for k, v in plain.values.items() if k not in ("out", "coordinates")} == told
+    assert np.nanmedian(np.linalg.norm(ours.coordinates() - truth_of(tiny_sample), axis=-1)) < 1
+    assert len(opened.landmarks("map_1")) == 4
+    assert opened.alignment("map_1").steps == ["landmarks from pairs.csv", "placed automatically"]
+    # landmarks stay with the project, and nothing is done twice
+    stored = opened.placed_path("map_1").read_bytes()
+    assert slagseg("register", project, *hints[:-2]).code == 0
+    assert opened.placed_path("map_1").read_bytes() == stored
+
+
 def test_demo_resumes_and_scores_every_step(tmp_path):
     configs = {
         name: make_config(STEPS[name], {**SETTINGS[name], "seed": 0})

@@ -17,6 +17,7 @@ from napari_slagseg.data import (
 from napari_slagseg.registration.steering import (
     LiveFit,
     Nudge,
+    hold_surface,
     landmark_residuals,
     nudge_cutout,
     nudge_map,
@@ -292,6 +293,16 @@ def test_the_order_of_nudges_hardly_matters():
     assert np.abs(everywhere(one) - everywhere(other)).max() < 0.4
     for p in (one, other):
         assert max(p.cutouts[k].residual_voxels for k in (2, 9)) < 0.01
+
+
+def test_a_cutout_that_is_registered_again_takes_its_trace_along():
+    """As after a run for this one cutout alone, which gave it a new pose."""
+    placed = placement(detailed, grid_of_cutouts(detailed, 6, edge=61))
+    moved = nudge_cutout(placed, 14, Nudge(down=3, up=-2))
+    back = replace(placed.cutouts[14], state="locked")
+    again = hold_surface(replace(moved, cutouts=(*moved.cutouts[:14], back, *moved.cutouts[15:])))
+    assert np.abs(everywhere(moved) - everywhere(placed)).max() > 2.5
+    assert np.abs(everywhere(again) - everywhere(placed)).max() < 0.1
 
 
 def test_many_small_steps_do_not_wear_the_surface():

@@ -30,8 +30,8 @@ _HOLD_REACH = 2.0
 """Cutout edges over which the hold of a locked cutout fades away."""
 
 _FIRM, _SOFT = 1e-6, 0.02
-"""How softly the surface follows the centre of a locked cutout, and the four quarter
-points of one that is moved: those may lie beside another locked centre."""
+"""How softly the surface follows the centre of a locked cutout, and its four quarter
+points: those may lie beside another locked centre."""
 
 _ROUNDS, _AGREED_VOXELS = 12, 0.03
 _SETTLED_VOXELS = 0.002
@@ -320,6 +320,16 @@ def _with_residuals(placed: PlacedMap) -> PlacedMap:
     return replace(placed, cutouts=cutouts)
 
 
+def hold_surface(placed: PlacedMap) -> PlacedMap:
+    """Draw the surface to the locked cutouts, and leave it alone further away.
+
+    For locked cutouts that were registered again on a surface that is right elsewhere;
+    see `refit_surface` for one that is not.
+    """
+    _require_surface(placed)
+    return _with_residuals(_held(placed))
+
+
 def _held(
     placed: PlacedMap, index: int = -1, turn: FloatArray | None = None, rounds: int = 4
 ) -> PlacedMap:
@@ -342,26 +352,23 @@ def _held(
     locked = [placed.cutouts[k] for k in numbers]
     rows, columns = _middles(placed, locked)
     wanted = _off(placed, locked, rows, columns)
-    softness = np.full(len(locked), _FIRM)
-    if turn is not None:
-        k = numbers.index(index)
-        r = locked[k].height / 4 * np.array([-1, -1, 1, 1])
-        c = locked[k].width / 4 * np.array([-1, 1, -1, 1])
-        by_row = np.asarray(locked[k].row_step_zyx) * voxel
-        by_column = np.asarray(locked[k].column_step_zyx) * voxel
-        arms = r[:, None] * by_row + c[:, None] * by_column
-        # they are turned already
-        wanted = np.concatenate([wanted, wanted[k] + arms - arms @ turn])
-        rows = np.concatenate([rows, rows[k] + r])
-        columns = np.concatenate([columns, columns[k] + c])
-        softness = np.concatenate([softness, np.full(4, _SOFT)])
-    knots = np.stack([rows, columns], axis=1)
-    reach = _reach(locked)
-    pull = np.linalg.solve(_fading(knots, knots, reach) + np.diag(softness), wanted)
+    knots, pulls = [], []
+    for k, c in enumerate(locked):
+        # a cutout moves as a piece: four quarter points go with its centre
+        arms = np.array([[0, 0], [-1, -1], [-1, 1], [1, -1], [1, 1]]) * (c.height / 4, c.width / 4)
+        knots.append(np.array([rows[k], columns[k]]) + arms)
+        pull = np.tile(wanted[k], (5, 1))
+        if turn is not None and numbers[k] == index:
+            steps = np.array([c.row_step_zyx, c.column_step_zyx]) * voxel
+            pull += arms @ steps - arms @ steps @ turn  # they are turned already
+        pulls.append(pull)
+    at, reach = np.concatenate(knots), _reach(locked)
+    softness = np.tile([_FIRM, _SOFT, _SOFT, _SOFT, _SOFT], len(locked))
+    weights = np.linalg.solve(_fading(at, at, reach) + np.diag(softness), np.concatenate(pulls))
     lattice = np.meshgrid(surface.rows, surface.columns, indexing="ij")
-    at = np.stack([part.ravel() for part in lattice], axis=1)
-    placed = _moved(placed, (_fading(at, knots, reach) @ pull).reshape(surface.zyx.shape))
-    left = np.abs(_off(placed, locked, rows[: len(locked)], columns[: len(locked)])).max()
+    points = np.stack([part.ravel() for part in lattice], axis=1)
+    placed = _moved(placed, (_fading(points, at, reach) @ weights).reshape(surface.zyx.shape))
+    left = np.abs(_off(placed, locked, rows, columns)).max()
     # between the lattice's points the spline is not quite the function that was meant
     again = rounds > 1 and left > _SETTLED_VOXELS
     return _held(placed, rounds=rounds - 1) if again else placed
@@ -377,6 +384,7 @@ __all__ = [
     "LiveFit",
     "Nudge",
     "check_landmarks",
+    "hold_surface",
     "landmark_residuals",
     "nudge_cutout",
     "nudge_map",

@@ -169,13 +169,9 @@ def _window(cutout: Cutout) -> tuple[int, int, int, int]:
     return (cutout.row, cutout.column, cutout.height, cutout.width)
 
 
-def _refitted(placed: PlacedMap) -> PlacedMap:
-    from napari_slagseg.registration.steering import refit_surface
-
-    return refit_surface(placed) if placed.surface is not None else placed
-
-
 def _only(previous: PlacedMap, found: PlacedMap, chosen: Sequence[int]) -> PlacedMap:
+    from napari_slagseg.registration.steering import hold_surface, refit_surface
+
     new = {_window(c): c for c in found.cutouts}
     cutouts = list(previous.cutouts)
     for k in chosen:
@@ -183,10 +179,14 @@ def _only(previous: PlacedMap, found: PlacedMap, chosen: Sequence[int]) -> Place
         if _window(old) in new:
             again = new[_window(old)]
             cutouts[k] = replace(again, state=old.state) if old.state == "locked" else again
-    return _refitted(replace(previous, cutouts=tuple(cutouts)))
+    placed = hold_surface(replace(previous, cutouts=tuple(cutouts)))
+    locked = all(cutouts[k].state == "locked" for k in chosen)
+    return placed if locked else refit_surface(placed)
 
 
 def _with_locked(found: PlacedMap, locked: Sequence[Cutout]) -> PlacedMap:
+    from napari_slagseg.registration.steering import hold_surface
+
     cutouts = list(found.cutouts)
     places = {_window(c): k for k, c in enumerate(cutouts)}
     changed = False
@@ -199,7 +199,10 @@ def _with_locked(found: PlacedMap, locked: Sequence[Cutout]) -> PlacedMap:
         else:
             cutouts[k] = c
         changed = True
-    return _refitted(replace(found, cutouts=tuple(cutouts))) if changed else found
+    if not changed:
+        return found
+    placed = replace(found, cutouts=tuple(cutouts))
+    return placed if placed.surface is None else hold_surface(placed)
 
 
 def _same_pose(a: Cutout, b: Cutout) -> bool:
