@@ -1,8 +1,14 @@
 """Synthetic correlative samples with exact truth."""
 
-from napari_slagseg.phantom.cuts import PhantomMap
+from napari_slagseg.phantom.cuts import CutSurface, PhantomMap, cut_along
 from napari_slagseg.phantom.files import PhantomTruth, read_phantom_truth, write_phantom
-from napari_slagseg.phantom.make import Phantom, make_phantom
+from napari_slagseg.phantom.make import (
+    DrawnSample,
+    Phantom,
+    degrade_sample,
+    draw_sample,
+    make_phantom,
+)
 from napari_slagseg.phantom.presets import (
     DEMO_DEGRADATION,
     DEMO_PRESET,
@@ -21,11 +27,16 @@ __all__ = [
     "LEVELS",
     "PHASES",
     "PRESETS",
+    "CutSurface",
     "Degradation",
+    "DrawnSample",
     "Phantom",
     "PhantomMap",
     "PhantomTruth",
     "Preset",
+    "cut_along",
+    "degrade_sample",
+    "draw_sample",
     "make_phantom",
     "read_phantom_truth",
     "write_phantom",

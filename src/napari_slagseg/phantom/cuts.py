@@ -14,6 +14,97 @@ from napari_slagseg.phantom.truth import ContinuousTruth
 
 
 @dataclass(frozen=True)
+class CutSurface:
+    """The surface of a polished cut: a tilted, slightly curved sheet.
+
+    Attributes
+    ----------
+    shape : (rows, columns)
+        Of the map, in pixels.
+    middle : (row, column)
+        Map position of the point that it is tilted about.
+    centre_zyx : (3,) tuple of float
+        CT voxel coordinates of that point.
+    pitch : float
+        Voxels that a pixel truly measures.
+    radius : float
+        Voxels from the centre at which `sag` is reckoned.
+    angle_rad : float
+        In-plane angle of the rows.
+    mirrored : bool
+    tilt_rad, towards_rad : float
+        Tilt, and the direction in the CT's plane in which the surface rises.
+    sag : float
+        Depth of the curvature, in voxels.
+    bend, twist : float
+        Shape of the curvature.
+    """
+
+    shape: tuple[int, int]
+    middle: tuple[float, float]
+    centre_zyx: tuple[float, float, float]
+    pitch: float
+    radius: float
+    angle_rad: float
+    mirrored: bool
+    tilt_rad: float
+    towards_rad: float
+    sag: float
+    bend: float
+    twist: float
+
+    def at(self, rows: NDArray[np.floating], columns: NDArray[np.floating]) -> NDArray[np.float64]:
+        """CT (z, y, x) voxel coordinates of map positions, also beyond the map.
+
+        Parameters
+        ----------
+        rows, columns : arrays of one shape
+            Map pixel coordinates, pixel centres at integers.
+
+        Returns
+        -------
+        zyx : (..., 3) float64
+        """
+        v = (rows - self.middle[0]) * self.pitch
+        u = (columns - self.middle[1]) * self.pitch
+        if self.mirrored:
+            u = -u
+        angle, towards, tilt = self.angle_rad, self.towards_rad, self.tilt_rad
+        y, x = np.cos(angle) * v - np.sin(angle) * u, np.sin(angle) * v + np.cos(angle) * u
+        along = np.cos(towards) * x + np.sin(towards) * y
+        across = -np.sin(towards) * x + np.cos(towards) * y
+        s, t = along / self.radius, across / self.radius
+        curve = self.sag * (
+            self.bend * s**2 + (1 - self.bend) * t**2 + self.twist * s * t + 0.15 * s**3 - 0.5
+        )
+        # a rigid tilt about the axis `across`: lengths along the cut shrink in projection
+        return np.stack(
+            [
+                self.centre_zyx[0] + np.sin(tilt) * along + np.cos(tilt) * curve,
+                self.centre_zyx[1]
+                + np.sin(towards) * (np.cos(tilt) * along - np.sin(tilt) * curve)
+                + np.cos(towards) * across,
+                self.centre_zyx[2]
+                + np.cos(towards) * (np.cos(tilt) * along - np.sin(tilt) * curve)
+                - np.sin(towards) * across,
+            ],
+            axis=-1,
+        )
+
+    def coordinates(self) -> NDArray[np.float64]:
+        """(rows, columns, 3) CT coordinates of every pixel."""
+        rows, columns = (np.arange(float(n)) for n in self.shape)
+        return self.at(*np.meshgrid(rows, columns, indexing="ij"))
+
+    @property
+    def normal(self) -> NDArray[np.float64]:
+        """(3,) unit normal (z, y, x) where the surface is tilted about; points up."""
+        tilt, towards = self.tilt_rad, self.towards_rad
+        sine = np.sin(tilt)
+        return np.array([np.cos(tilt), -sine * np.sin(towards), -sine * np.cos(towards)])
+
+
+@dataclass(frozen=True)
 class PhantomMap:
     """A map and the truth about it.
 
@@ -31,6 +122,9 @@ class PhantomMap:
     angle_deg, tilt_deg, sag_voxels : float
     true_pixel_um : float
         The map states `PIXEL_UM`; this is what a pixel truly measures.
+    surface : CutSurface
+        That it was cut along, in voxels of the CT as drawn. A map with a defect may
+        lie off it in places, and a CT may be resampled: `coordinates` say where.
     """
 
     mineral_map: MineralMap
@@ -42,6 +136,55 @@ class PhantomMap:
     tilt_deg: float
     sag_voxels: float
     true_pixel_um: float
+    surface: CutSurface
+
+
+def draw_surface(
+    shape: tuple[int, int, int],
+    voxel_um: float,
+    radius: float,
+    level: DegradationLevel,
+    height: float,
+    rng: np.random.Generator,
+) -> CutSurface:
+    """A random surface as a level of degradation has them.
+
+    Parameters
+    ----------
+    shape : (z, y, x)
+        Of the CT.
+    voxel_um : float
+    radius : float
+        Of the cylinder in voxels; the map covers it with a little margin.
+    level : DegradationLevel
+    height : float
+        CT slice (z) of the cut's centre.
+    rng : numpy.random.Generator
+    """
+    true_pixel = PIXEL_UM * (1 + rng.uniform(-1, 1) * level.pixel_error)
+    edge = round(2.06 * radius * voxel_um / PIXEL_UM)
+    angle = rng.uniform(0, 2 * np.pi)
+    mirrored = bool(rng.random() < 0.5)
+    tilt = np.deg2rad(level.tilt_deg * rng.uniform(0.4, 1.0))
+    towards = rng.uniform(0, 2 * np.pi)
+    sag = level.sag * edge * PIXEL_UM / voxel_um * rng.uniform(0.5, 1.0)
+    bend, twist = rng.uniform(0.4, 1.0), rng.uniform(-0.5, 0.5)
+    shift_y, shift_x = rng.uniform(-0.03, 0.03, 2) * radius
+    _, full_y, full_x = shape
+    return CutSurface(
+        (edge, edge),
+        ((edge - 1) / 2, (edge - 1) / 2),
+        (height, (full_y - 1) / 2 + shift_y, (full_x - 1) / 2 + shift_x),
+        true_pixel / voxel_um,
+        radius,
+        angle,
+        mirrored,
+        float(tilt),
+        towards,
+        sag,
+        bend,
+        twist,
+    )
 
 
 def cut(
@@ -53,74 +196,54 @@ def cut(
     name: str,
     rng: np.random.Generator,
 ) -> PhantomMap:
-    """Cut the truth along a tilted, slightly curved surface and degrade the map.
+    """Cut the truth along a random surface and degrade the map; see `draw_surface`."""
+    surface = draw_surface(truth.shape, voxel_um, radius, level, height, rng)
+    return cut_along(truth, surface, voxel_um, level, name, rng)
+
+
+def cut_along(
+    truth: ContinuousTruth,
+    surface: CutSurface,
+    voxel_um: float,
+    level: DegradationLevel,
+    name: str,
+    rng: np.random.Generator,
+    coordinates: NDArray[np.float64] | None = None,
+) -> PhantomMap:
+    """Cut the truth along a given surface and degrade the map.
 
     Parameters
     ----------
-    height : float
-        CT slice (z) of the cut's centre.
-    radius : float
-        Of the cylinder in voxels; the map covers it with a little margin.
+    coordinates : (rows, columns, 3) float64, optional
+        Where the pixels lie instead of on the surface, for a map with a defect.
     """
-    true_pixel = PIXEL_UM * (1 + rng.uniform(-1, 1) * level.pixel_error)
-    edge = round(2.06 * radius * voxel_um / PIXEL_UM)
-    angle = rng.uniform(0, 2 * np.pi)
-    mirrored = bool(rng.random() < 0.5)
-    tilt = np.deg2rad(level.tilt_deg * rng.uniform(0.4, 1.0))
-    towards = rng.uniform(0, 2 * np.pi)
-    sag = level.sag * edge * PIXEL_UM / voxel_um * rng.uniform(0.5, 1.0)
-    pitch = true_pixel / voxel_um
-    v, u = np.meshgrid(
-        (np.arange(edge) - (edge - 1) / 2) * pitch,
-        (np.arange(edge) - (edge - 1) / 2) * pitch,
-        indexing="ij",
-    )
-    if mirrored:
-        u = -u
-    y, x = np.cos(angle) * v - np.sin(angle) * u, np.sin(angle) * v + np.cos(angle) * u
-    along = np.cos(towards) * x + np.sin(towards) * y
-    across = -np.sin(towards) * x + np.cos(towards) * y
-    s, t = along / radius, across / radius
-    bend, twist = rng.uniform(0.4, 1.0), rng.uniform(-0.5, 0.5)
-    curve = sag * (bend * s**2 + (1 - bend) * t**2 + twist * s * t + 0.15 * s**3 - 0.5)
-    # a rigid tilt about the axis `across`: lengths along the cut shrink in projection
-    shift_y, shift_x = rng.uniform(-0.03, 0.03, 2) * radius
-    _, full_y, full_x = truth.shape
-    coordinates = np.stack(
-        [
-            height + np.sin(tilt) * along + np.cos(tilt) * curve,
-            (full_y - 1) / 2 + shift_y
-            + np.sin(towards) * (np.cos(tilt) * along - np.sin(tilt) * curve)
-            + np.cos(towards) * across,
-            (full_x - 1) / 2 + shift_x
-            + np.cos(towards) * (np.cos(tilt) * along - np.sin(tilt) * curve)
-            - np.sin(towards) * across,
-        ],
-        axis=-1,
-    )  # fmt: skip
+    if coordinates is None:
+        coordinates = surface.coordinates()
     particles, phases = truth.at(coordinates.reshape(-1, 3))
-    true_particles = particles.reshape(edge, edge).astype(np.int32)
-    true_phases = phases.reshape(edge, edge).astype(np.int16)
-    degraded = _degrade(true_phases.copy(), true_particles, level, rng)
+    true_particles = particles.reshape(coordinates.shape[:2]).astype(np.int32)
+    true_phases = phases.reshape(coordinates.shape[:2]).astype(np.int16)
+    degraded = degrade(true_phases.copy(), true_particles, level, rng)
     return PhantomMap(
         MineralMap(degraded, PIXEL_UM, PHASES, name),
         coordinates.astype(np.float32),
         true_particles,
         true_phases,
-        mirrored,
-        float(np.rad2deg(angle)),
-        float(np.rad2deg(tilt)),
-        float(sag),
-        true_pixel,
+        surface.mirrored,
+        float(np.rad2deg(surface.angle_rad)),
+        float(np.rad2deg(surface.tilt_rad)),
+        float(surface.sag),
+        surface.pitch * voxel_um,
+        surface,
     )
 
 
-def _degrade(
+def degrade(
     phases: NDArray[np.int16],
     particles: NDArray[np.int32],
     level: DegradationLevel,
     rng: np.random.Generator,
 ) -> NDArray[np.int16]:
+    """Tear particles out of a map and put wrong and unknown pixels in; overwrites `phases`."""
     present = np.unique(particles[particles > 0])
     torn = present[rng.random(len(present)) < level.torn]
     solid = phases > 0
@@ -142,4 +265,4 @@ def _degrade(
     return phases
 
 
-__all__ = ["PhantomMap", "cut"]
+__all__ = ["CutSurface", "PhantomMap", "cut", "cut_along", "degrade", "draw_surface"]

@@ -55,6 +55,10 @@ class Phantom:
         ``volume_um3_<phase>`` a phase, from sub-voxel points inside the volume.
     config : dict
         Preset, degradation and seed.
+    truth : ContinuousTruth
+        That all of it was sampled from; further cuts can be taken of it.
+    radius : float
+        Of the cylinder, in voxels.
     """
 
     ct: Volume
@@ -64,6 +68,32 @@ class Phantom:
     table: PhaseTable
     exact: pd.DataFrame
     config: dict[str, Any]
+    truth: ContinuousTruth
+    radius: float
+
+
+@dataclass(frozen=True)
+class DrawnSample:
+    """A sample before any scan; every level of degradation starts from the same.
+
+    Attributes
+    ----------
+    preset, seed
+    truth : ContinuousTruth
+    radius : float
+        Of the cylinder, in voxels.
+    particles, phases, grey, counts
+        As `rasterise` gives them.
+    """
+
+    preset: str
+    seed: int
+    truth: ContinuousTruth
+    radius: float
+    particles: NDArray[np.uint32]
+    phases: NDArray[np.uint8]
+    grey: NDArray[np.float32]
+    counts: NDArray[np.int64]
 
 
 def make_phantom(
@@ -79,7 +109,7 @@ def make_phantom(
 
     Parameters
     ----------
-    preset : {"tiny", "sample", "512"}
+    preset : {"tiny", "sample", "512", "slab", "coarse", "full"}
     degradation : {"easy", "medium", "hard", "extreme"}
     seed : int
         Seeds differ in packing, structure, noise and cuts.
@@ -91,6 +121,12 @@ def make_phantom(
     SlagsegError
         If preset or degradation is not known, or a number is negative.
     """
+    _check(preset, degradation, seed, n_maps)
+    drawn = draw_sample(preset, seed, progress=progress, cancel=cancel)
+    return degrade_sample(drawn, degradation, n_maps=n_maps, progress=progress, cancel=cancel)
+
+
+def _check(preset: str, degradation: str, seed: int, n_maps: int | None) -> None:
     if preset not in PRESETS:
         raise SlagsegError(f"There is no preset '{preset}'. Choose: {', '.join(PRESETS)}.")
     if degradation not in LEVELS:
@@ -98,13 +134,32 @@ def make_phantom(
     for name, number in (("seed", seed), ("number of maps", n_maps or 0)):
         if number < 0:
             raise SlagsegError(f"The {name} is {number}; it must be 0 or a whole number above.")
-    size, level = PRESETS[preset], LEVELS[degradation]
-    depth, height, width = size.shape
-    radius = 0.47 * min(height, width)
-    # one stream each, so that more maps or another noise leave the packing as it is
-    streams = np.random.SeedSequence([seed, list(PRESETS).index(preset)]).spawn(3)
+
+
+def _streams(preset: str, seed: int) -> list[np.random.SeedSequence]:
+    """One stream each for packing, scan and maps: another noise leaves the packing as it is."""
+    return np.random.SeedSequence([seed, list(PRESETS).index(preset)]).spawn(3)
+
+
+def draw_sample(
+    preset: Preset,
+    seed: int,
+    *,
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+) -> DrawnSample:
+    """Pack the particles and draw them on the voxel grid.
+
+    Raises
+    ------
+    SlagsegError
+        If the preset is not known or the seed negative.
+    """
+    _check(preset, "easy", seed, None)
+    size = PRESETS[preset]
+    radius = 0.47 * min(size.shape[1:])
     progress(ProgressEvent("packing particles", 0.0))
-    packing = pack(size, VOXEL_UM, radius, np.random.default_rng(streams[0]))
+    packing = pack(size, VOXEL_UM, radius, np.random.default_rng(_streams(preset, seed)[0]))
     stop_if_cancelled(cancel)
     truth = ContinuousTruth.of(packing, size.shape)
 
@@ -112,16 +167,44 @@ def make_phantom(
         stop_if_cancelled(cancel)
         progress(ProgressEvent("drawing particles", 0.1 + 0.6 * share))
 
-    particles, phases, grey, counts = rasterise(
-        truth, size.subsamples, GREYS, AIR_GREY, radius, on_slab
-    )
+    drawn = rasterise(truth, size.subsamples, GREYS, AIR_GREY, radius, on_slab)
+    return DrawnSample(preset, seed, truth, radius, *drawn)
+
+
+def degrade_sample(
+    drawn: DrawnSample,
+    degradation: Degradation,
+    *,
+    n_maps: int | None = None,
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+) -> Phantom:
+    """Scan a drawn sample and cut maps from it, at one level of degradation.
+
+    Parameters
+    ----------
+    drawn : DrawnSample
+        Left as it is.
+    degradation, n_maps, progress, cancel
+        See `make_phantom`.
+
+    Raises
+    ------
+    SlagsegError
+        If the degradation is not known or a number is negative.
+    """
+    preset, seed, truth, radius = drawn.preset, drawn.seed, drawn.truth, drawn.radius
+    _check(preset, degradation, seed, n_maps)
+    size, level = PRESETS[preset], LEVELS[degradation]
+    streams = _streams(preset, seed)
     progress(ProgressEvent("scanning", 0.75))
-    ct = scan(grey, level, radius, np.random.default_rng(streams[1]))
+    ct = scan(drawn.grey, level, radius, np.random.default_rng(streams[1]))
     stop_if_cancelled(cancel)
     count = size.n_maps if n_maps is None else n_maps
     maps = []
     map_streams = streams[2].spawn(count)
     # what tilt and curvature take up must stay inside the volume
+    depth = size.shape[0]
     reach = radius * np.sin(np.deg2rad(level.tilt_deg)) + level.sag * 2 * radius
     low, high = min(reach + 2, depth * 0.4), max(depth - 3 - reach, depth * 0.6)
     for i, stream in enumerate(map_streams):
@@ -132,12 +215,14 @@ def make_phantom(
         stop_if_cancelled(cancel)
     return Phantom(
         ct=Volume(ct, (VOXEL_UM,) * 3, f"phantom {preset} {degradation}"),
-        phases=phases,
-        particles=particles,
+        phases=drawn.phases,
+        particles=drawn.particles,
         maps=tuple(maps),
         table=PHASES,
-        exact=_exact(counts, size.subsamples),
+        exact=_exact(drawn.counts, size.subsamples),
         config={"preset": preset, "degradation": degradation, "seed": seed},
+        truth=truth,
+        radius=radius,
     )
 
 
@@ -151,4 +236,4 @@ def _exact(counts: NDArray[np.int64], subsamples: int) -> pd.DataFrame:
     return frame
 
 
-__all__ = ["Phantom", "make_phantom"]
+__all__ = ["DrawnSample", "Phantom", "degrade_sample", "draw_sample", "make_phantom"]

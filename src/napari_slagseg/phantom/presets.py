@@ -7,7 +7,7 @@ from typing import Literal
 
 from napari_slagseg.data import Phase, PhaseTable
 
-Preset = Literal["tiny", "sample", "512"]
+Preset = Literal["tiny", "sample", "512", "slab", "coarse", "full"]
 Degradation = Literal["easy", "medium", "hard", "extreme"]
 
 VOXEL_UM = 2.3
@@ -57,6 +57,12 @@ class SizeFraction:
 
 FINES = SizeFraction(20.0, 45.0, 0.08)
 FINE = SizeFraction(63.0, 100.0, 0.92)
+WITH_COARSE = (
+    SizeFraction(20.0, 45.0, 0.05),
+    SizeFraction(63.0, 100.0, 0.45),
+    SizeFraction(100.0, 250.0, 0.5),
+)
+"""The coarse fraction of K (100 to 250 um) beside the fine one and fines."""
 
 
 @dataclass(frozen=True)
@@ -89,19 +95,14 @@ class PhantomSize:
 PRESETS: dict[str, PhantomSize] = {
     "tiny": PhantomSize((56, 96, 96), 0.45, (FINES, FINE), 0.40, 2, 2),
     "sample": PhantomSize((144, 224, 224), 0.60, (FINES, FINE), 0.42, 4, 2),
-    "512": PhantomSize(
-        (512, 512, 512),
-        1.0,
-        (
-            SizeFraction(20.0, 45.0, 0.05),
-            SizeFraction(63.0, 100.0, 0.45),
-            SizeFraction(100, 250, 0.5),
-        ),
-        0.30,
-        5,
-        2,
-    ),
+    "512": PhantomSize((512, 512, 512), 1.0, WITH_COARSE, 0.30, 5, 2),
+    # for registration: as wide as needed for many cutouts, no higher than needed
+    "slab": PhantomSize((160, 416, 416), 1.0, (FINES, FINE), 0.42, 3, 2),
+    "coarse": PhantomSize((160, 416, 416), 1.0, WITH_COARSE, 0.36, 3, 2),
+    # for speed: K's cross-section; eight points a voxel would take a quarter of an hour
+    "full": PhantomSize((400, 1000, 1000), 1.0, (FINES, FINE), 0.42, 1, 1),
 }
+"""Sizes by name. The place in this list is part of the seed: new ones go to the end."""
 
 DEMO_PRESET: Preset = "sample"
 DEMO_DEGRADATION: Degradation = "easy"

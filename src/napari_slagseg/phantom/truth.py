@@ -196,6 +196,12 @@ def _slab(  # type: ignore[no-untyped-def]
                 label, phase = _classify(float(z0), float(y0), float(x0), *truth)
                 particles[plane, y0, x0] = label
                 phases[plane, y0, x0] = phase
+                if subsamples == 1:  # the only point is the centre
+                    outside = (y0 - middle_y) ** 2 + (x0 - middle_x) ** 2 > radius * radius
+                    grey[plane, y0, x0] = air if outside else greys[phase]
+                    if label > 0 and not outside:
+                        counts[plane, label - 1, phase] += 1
+                    continue
                 total = 0.0
                 for i in range(subsamples):
                     z = z0 + (i + 0.5) / subsamples - 0.5
