@@ -4,10 +4,13 @@ from napari_slagseg.phantom.cuts import CutSurface, PhantomMap, cut_along
 from napari_slagseg.phantom.files import PhantomTruth, read_phantom_truth, write_phantom
 from napari_slagseg.phantom.make import (
     DrawnSample,
+    PackedSample,
     Phantom,
+    cut_maps,
     degrade_sample,
     draw_sample,
     make_phantom,
+    pack_sample,
 )
 from napari_slagseg.phantom.presets import (
     DEMO_DEGRADATION,
@@ -30,14 +33,17 @@ __all__ = [
     "CutSurface",
     "Degradation",
     "DrawnSample",
+    "PackedSample",
     "Phantom",
     "PhantomMap",
     "PhantomTruth",
     "Preset",
     "cut_along",
+    "cut_maps",
     "degrade_sample",
     "draw_sample",
     "make_phantom",
+    "pack_sample",
     "read_phantom_truth",
     "write_phantom",
 ]

@@ -73,8 +73,8 @@ class Phantom:
 
 
 @dataclass(frozen=True)
-class DrawnSample:
-    """A sample before any scan; every level of degradation starts from the same.
+class PackedSample:
+    """Packed particles, not yet drawn; maps can be cut from it already.
 
     Attributes
     ----------
@@ -82,14 +82,26 @@ class DrawnSample:
     truth : ContinuousTruth
     radius : float
         Of the cylinder, in voxels.
-    particles, phases, grey, counts
-        As `rasterise` gives them.
     """
 
     preset: str
     seed: int
     truth: ContinuousTruth
     radius: float
+
+
+@dataclass(frozen=True)
+class DrawnSample:
+    """A sample before any scan; every level of degradation starts from the same.
+
+    Attributes
+    ----------
+    packed : PackedSample
+    particles, phases, grey, counts
+        As `rasterise` gives them.
+    """
+
+    packed: PackedSample
     particles: NDArray[np.uint32]
     phases: NDArray[np.uint8]
     grey: NDArray[np.float32]
@@ -141,6 +153,21 @@ def _streams(preset: str, seed: int) -> list[np.random.SeedSequence]:
     return np.random.SeedSequence([seed, list(PRESETS).index(preset)]).spawn(3)
 
 
+def pack_sample(preset: Preset, seed: int) -> PackedSample:
+    """Pack the particles of a phantom.
+
+    Raises
+    ------
+    SlagsegError
+        If the preset is not known or the seed negative.
+    """
+    _check(preset, "easy", seed, None)
+    size = PRESETS[preset]
+    radius = 0.47 * min(size.shape[1:])
+    packing = pack(size, VOXEL_UM, radius, np.random.default_rng(_streams(preset, seed)[0]))
+    return PackedSample(preset, seed, ContinuousTruth.of(packing, size.shape), radius)
+
+
 def draw_sample(
     preset: Preset,
     seed: int,
@@ -155,20 +182,43 @@ def draw_sample(
     SlagsegError
         If the preset is not known or the seed negative.
     """
-    _check(preset, "easy", seed, None)
-    size = PRESETS[preset]
-    radius = 0.47 * min(size.shape[1:])
     progress(ProgressEvent("packing particles", 0.0))
-    packing = pack(size, VOXEL_UM, radius, np.random.default_rng(_streams(preset, seed)[0]))
+    packed = pack_sample(preset, seed)
     stop_if_cancelled(cancel)
-    truth = ContinuousTruth.of(packing, size.shape)
 
     def on_slab(share: float) -> None:
         stop_if_cancelled(cancel)
         progress(ProgressEvent("drawing particles", 0.1 + 0.6 * share))
 
-    drawn = rasterise(truth, size.subsamples, GREYS, AIR_GREY, radius, on_slab)
-    return DrawnSample(preset, seed, truth, radius, *drawn)
+    subsamples = PRESETS[preset].subsamples
+    drawn = rasterise(packed.truth, subsamples, GREYS, AIR_GREY, packed.radius, on_slab)
+    return DrawnSample(packed, *drawn)
+
+
+def cut_maps(
+    packed: PackedSample,
+    degradation: Degradation,
+    *,
+    n_maps: int | None = None,
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+) -> tuple[PhantomMap, ...]:
+    """Cut the maps of a packed sample at one level of degradation; see `make_phantom`."""
+    _check(packed.preset, degradation, packed.seed, n_maps)
+    size, level = PRESETS[packed.preset], LEVELS[degradation]
+    count = size.n_maps if n_maps is None else n_maps
+    maps = []
+    # what tilt and curvature take up must stay inside the volume
+    depth, radius = size.shape[0], packed.radius
+    reach = radius * np.sin(np.deg2rad(level.tilt_deg)) + level.sag * 2 * radius
+    low, high = min(reach + 2, depth * 0.4), max(depth - 3 - reach, depth * 0.6)
+    for i, stream in enumerate(_streams(packed.preset, packed.seed)[2].spawn(count)):
+        rng = np.random.default_rng(stream)
+        progress(ProgressEvent(f"cutting map {i + 1}", 0.8 + 0.2 * i / max(count, 1)))
+        centre = low + (high - low) * (i + rng.uniform(0.35, 0.65)) / count
+        maps.append(cut(packed.truth, VOXEL_UM, radius, level, centre, f"map_{i + 1}", rng))
+        stop_if_cancelled(cancel)
+    return tuple(maps)
 
 
 def degrade_sample(
@@ -193,36 +243,23 @@ def degrade_sample(
     SlagsegError
         If the degradation is not known or a number is negative.
     """
-    preset, seed, truth, radius = drawn.preset, drawn.seed, drawn.truth, drawn.radius
+    packed = drawn.packed
+    preset, seed = packed.preset, packed.seed
     _check(preset, degradation, seed, n_maps)
-    size, level = PRESETS[preset], LEVELS[degradation]
-    streams = _streams(preset, seed)
     progress(ProgressEvent("scanning", 0.75))
-    ct = scan(drawn.grey, level, radius, np.random.default_rng(streams[1]))
+    stream = _streams(preset, seed)[1]
+    ct = scan(drawn.grey, LEVELS[degradation], packed.radius, np.random.default_rng(stream))
     stop_if_cancelled(cancel)
-    count = size.n_maps if n_maps is None else n_maps
-    maps = []
-    map_streams = streams[2].spawn(count)
-    # what tilt and curvature take up must stay inside the volume
-    depth = size.shape[0]
-    reach = radius * np.sin(np.deg2rad(level.tilt_deg)) + level.sag * 2 * radius
-    low, high = min(reach + 2, depth * 0.4), max(depth - 3 - reach, depth * 0.6)
-    for i, stream in enumerate(map_streams):
-        rng = np.random.default_rng(stream)
-        progress(ProgressEvent(f"cutting map {i + 1}", 0.8 + 0.2 * i / max(count, 1)))
-        centre = low + (high - low) * (i + rng.uniform(0.35, 0.65)) / count
-        maps.append(cut(truth, VOXEL_UM, radius, level, centre, f"map_{i + 1}", rng))
-        stop_if_cancelled(cancel)
     return Phantom(
         ct=Volume(ct, (VOXEL_UM,) * 3, f"phantom {preset} {degradation}"),
         phases=drawn.phases,
         particles=drawn.particles,
-        maps=tuple(maps),
+        maps=cut_maps(packed, degradation, n_maps=n_maps, progress=progress, cancel=cancel),
         table=PHASES,
-        exact=_exact(drawn.counts, size.subsamples),
+        exact=_exact(drawn.counts, PRESETS[preset].subsamples),
         config={"preset": preset, "degradation": degradation, "seed": seed},
-        truth=truth,
-        radius=radius,
+        truth=packed.truth,
+        radius=packed.radius,
     )
 
 
@@ -236,4 +273,13 @@ def _exact(counts: NDArray[np.int64], subsamples: int) -> pd.DataFrame:
     return frame
 
 
-__all__ = ["DrawnSample", "Phantom", "degrade_sample", "draw_sample", "make_phantom"]
+__all__ = [
+    "DrawnSample",
+    "PackedSample",
+    "Phantom",
+    "cut_maps",
+    "degrade_sample",
+    "draw_sample",
+    "make_phantom",
+    "pack_sample",
+]
