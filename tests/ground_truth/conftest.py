@@ -92,3 +92,22 @@ def table():
         Phase(6, "resin filler", "#ffff00", group="background"),
     )
     return PhaseTable(phases, "target")
+
+
+@pytest.fixture
+def flat_cut():
+    """Arguments of `build_ground_truth`: a flat map, half of it solid, uncertain by 1.2 voxels."""
+    shape = (8, 40, 40)
+    axis = np.linspace(0, 79, 8)
+    r, c = np.meshgrid(axis, axis, indexing="ij")
+    # two map pixels a voxel, centres by the half-pixel rule
+    zyx = np.stack([np.full_like(r, 4.0), (r + 0.5) / 2 - 0.5, (c + 0.5) / 2 - 0.5], axis=-1)
+    surface = PlacementSurface(axis, axis, zyx, np.full((8, 8), 1.2))
+    whole = Cutout(0, 0, 80, 80, (4.0, 19.5, 19.5), (0, 0.5, 0), (0, 0, 0.5), 0.9)
+    placed = PlacedMap(
+        "m", (80, 80), 1.0, shape, (2.0,) * 3, True, 0.9, surface=surface, cutouts=(whole,)
+    )
+    phases = np.zeros((80, 80), np.int16)
+    phases[:, 40:] = 1
+    table = PhaseTable((Phase(0, "background", "#000000"), Phase(1, "a", "#ff0000")), "a")
+    return shape, (2.0,) * 3, [MineralMap(phases, 1.0, table, "m")], [placed], table

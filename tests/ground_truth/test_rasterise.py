@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import ndimage
 
+from napari_slagseg.data import FieldShift
 from napari_slagseg.ground_truth import invert_surface, sheet_on_cutouts, sheet_on_surface
 
 EVERYWHERE = np.ones((3, 3, 3), dtype=bool)
@@ -121,3 +124,19 @@ def test_parts_outside_the_volume_are_left_out(cuts):
     assert len(sheet.voxels)
     assert sheet.voxels.min() >= 0
     assert np.all(sheet.voxels.max(axis=0) < (8, 30, 30))
+
+
+def test_pixels_of_shifted_fields_go_where_the_surface_has_them(flat_cut):
+    """The right half of the map was put down four pixels too far to the left."""
+    _, _, _, (placed,), _ = flat_cut
+    fields = (FieldShift(0, 0, 80, 40, 0.0, 0.0), FieldShift(0, 40, 80, 40, 0.0, 4.0))
+    plain, moved = sheet_on_surface(placed), sheet_on_surface(replace(placed, fields=fields))
+    column_of = dict(zip(map(tuple, moved.voxels), moved.columns))
+    for voxel, column in zip(map(tuple, plain.voxels), plain.columns):
+        if column < 40:
+            assert column_of[voxel] == column
+        elif column >= 45:
+            assert column_of[voxel] == column - 4
+    # two voxels between the fields show nothing
+    gap = {v[2] for v in map(tuple, plain.voxels)} - {v[2] for v in column_of}
+    assert gap == {20, 21}

@@ -68,6 +68,29 @@ def with_equal_totals(
     return np.where(of_particles, np.float32(share), weights)
 
 
+def with_same_totals(
+    weights: NDArray[np.float32], foreground: NDArray[np.int8]
+) -> NDArray[np.float32]:
+    """Particle-network weights, those of particles scaled such that both totals are equal.
+
+    Parameters
+    ----------
+    weights : (n,) float32
+        Of particles, too, where `with_equal_totals` takes one weight for all of them.
+    foreground : (n,) int8
+
+    Returns
+    -------
+    (n,) float32
+    """
+    of_particles = foreground == 1
+    background = float(weights[foreground == 0].sum(dtype=np.float64))
+    particles = float(weights[of_particles].sum(dtype=np.float64))
+    if background <= 0 or particles <= 0:
+        return weights
+    return np.where(of_particles, weights * np.float32(background / particles), weights)
+
+
 def weight_balance(truth: GroundTruth) -> dict[str, float]:
     """Total particle-network weight on foreground and on background voxels.
 
@@ -80,4 +103,10 @@ def weight_balance(truth: GroundTruth) -> dict[str, float]:
     }
 
 
-__all__ = ["LAMBDA_FOREGROUND", "phase_weights", "weight_balance", "with_equal_totals"]
+__all__ = [
+    "LAMBDA_FOREGROUND",
+    "phase_weights",
+    "weight_balance",
+    "with_equal_totals",
+    "with_same_totals",
+]

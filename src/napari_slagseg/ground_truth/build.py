@@ -24,7 +24,11 @@ from napari_slagseg.data import (
     no_progress,
     stop_if_cancelled,
 )
-from napari_slagseg.ground_truth.balance import phase_weights, with_equal_totals
+from napari_slagseg.ground_truth.balance import (
+    phase_weights,
+    with_equal_totals,
+    with_same_totals,
+)
 from napari_slagseg.ground_truth.border_weights import border_weight
 from napari_slagseg.ground_truth.map_particles import (
     MINIMUM_PARTICLE_PIXELS,
@@ -33,6 +37,7 @@ from napari_slagseg.ground_truth.map_particles import (
 )
 from napari_slagseg.ground_truth.rasterise import Sheet, sheet_on_cutouts, sheet_on_surface
 from napari_slagseg.ground_truth.touching import touching_particles
+from napari_slagseg.ground_truth.trust import border_trust
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,9 @@ class TruthSettings:
         Classes are the legend's groups, not every phase.
     minimum_particle_pixels : int
         Smaller pieces of a map are unknown as particles.
+    trust_borders : bool
+        Let the weights of both networks fall towards boundaries, as far as the map's
+        place is uncertain (`trust.border_trust`); not the paper's.
     """
 
     lambda_background: float = 0.013
@@ -67,6 +75,7 @@ class TruthSettings:
     follow: Literal["surface", "cutouts"] = "surface"
     group: bool = True
     minimum_particle_pixels: int = MINIMUM_PARTICLE_PIXELS
+    trust_borders: bool = False
 
 
 def build_ground_truth(
@@ -173,13 +182,25 @@ def build_ground_truth(
             )
     if settings.lambda_foreground is None:
         weights = with_equal_totals(weights, foreground)
+    of_phases = phase_weights(phases, settings.balance_phases)
+    if settings.trust_borders:
+        rows = np.concatenate([s.rows for s, _, _ in parts])[kept]
+        columns = np.concatenate([s.columns for s, _, _ in parts])[kept]
+        for i, (sheet, _, _) in enumerate(parts):
+            stop_if_cancelled(cancel)
+            at = np.flatnonzero(map_index == i)
+            doubt = _uncertainty(used[i][1], rows[at], columns[at])
+            of_phases[at] *= _trust(zyx[at], phases[at], doubt, sheet.axis)
+            weights[at] *= _trust(zyx[at], particles[at], doubt, sheet.axis)
+        if settings.lambda_foreground is None:
+            weights = with_same_totals(weights, foreground)
     return GroundTruth(
         shape=ct_shape,
         voxels=voxels,
         phases=phases.astype(np.int16),
         particles=particles,
         foreground=foreground,
-        phase_weights=phase_weights(phases, settings.balance_phases),
+        phase_weights=of_phases,
         particle_weights=weights,
         map_index=map_index,
         cutout_index=cutouts.astype(np.int16),
@@ -223,6 +244,32 @@ def _check(
             f"The placement of {mineral_map.name} is for a map of {where.map_shape} pixels, but "
             f"the map has {mineral_map.shape}. Register it again."
         )
+
+
+def _uncertainty(
+    where: PlacedMap, rows: NDArray[np.int64], columns: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Uncertainty in voxels of the places of map pixels; NaN where nothing is known of it."""
+    if where.surface is None:
+        return np.full(len(rows), np.nan)
+    return where.surface.uncertainty_at(rows.astype(float), columns.astype(float))
+
+
+def _trust(
+    zyx: NDArray[np.int64],
+    labels: NDArray[np.integer],
+    uncertainty: NDArray[np.float64],
+    axis: int,
+) -> NDArray[np.float32]:
+    """Trust in the voxels of one sheet, seen along its axis."""
+    if not len(zyx):
+        return np.zeros(0, np.float32)
+    plane = np.delete(zyx, axis, axis=1)
+    b, c = (plane - plane.min(axis=0)).T
+    shape = (int(b.max()) + 1, int(c.max()) + 1)
+    grid, doubt = np.full(shape, UNKNOWN, np.int64), np.full(shape, np.nan)
+    grid[b, c], doubt[b, c] = labels, uncertainty
+    return border_trust(grid, doubt)[b, c]
 
 
 def _particle_weights(

@@ -159,7 +159,27 @@ def sheet_on_surface(placed: PlacedMap, *, cancel: CancelToken | None = None) ->
     pixels = np.concatenate([np.zeros((0, 2)), *(p for p, _ in blocks)])
     heights = np.concatenate([np.zeros(0), *(h for _, h in blocks)])
     found = np.isfinite(heights)
-    return _sheet(placed, axis, positions[found], pixels[found], heights[found])
+    pixels = _pixels_of_fields(placed, pixels[found])
+    known = np.isfinite(pixels[:, 0])
+    positions, heights = positions[found][known], heights[found][known]
+    return _sheet(placed, axis, positions, pixels[known], heights)
+
+
+def _pixels_of_fields(placed: PlacedMap, at: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Map pixels (n, 2) that show given places of the surface, offsets of fields undone.
+
+    Where fields overlap on the surface the later one wins; a gap between them stays NaN.
+    """
+    if not placed.fields:
+        return at
+    out = np.full_like(at, np.nan)
+    for f in placed.fields:
+        pixels = at - (f.row_shift, f.column_shift)
+        first = np.array([f.row - 0.5, f.column - 0.5])
+        last = np.array([f.row + f.height - 0.5, f.column + f.width - 0.5])
+        inside = np.all((pixels >= first) & (pixels < last), axis=1)
+        out[inside] = pixels[inside]
+    return out
 
 
 def _nearest(values: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from napari_slagseg.networks.card import NetworkCard
     from napari_slagseg.networks.checkpoints import TrainedNetwork, load_network
     from napari_slagseg.networks.inference import Prediction, predict_volume
+    from napari_slagseg.networks.slice_correlation import TorchSliceCorrelator
     from napari_slagseg.networks.training import train_network
     from napari_slagseg.networks.unet import ResidualUNet
 
@@ -21,6 +22,7 @@ _HOMES = {
     "NetworkCard": "card",
     "Prediction": "inference",
     "ResidualUNet": "unet",
+    "TorchSliceCorrelator": "slice_correlation",
     "TrainedNetwork": "checkpoints",
     "load_network": "checkpoints",
     "predict_volume": "inference",
@@ -40,6 +42,7 @@ __all__ = [
     "NetworkKind",
     "Prediction",
     "ResidualUNet",
+    "TorchSliceCorrelator",
     "TrainedNetwork",
     "TrainingSettings",
     "load_network",

@@ -190,7 +190,7 @@ def _cutouts(job: MapJob, registered: Registered, local: LocalFit) -> tuple[Cuto
         by_row, by_column = found.surface.steps(*map(np.array, found.surface.centre))
         relative = float(found.score) / max(usual, 1e-6)
         residual, step = float(consensus.residuals[k]), float(steps[k])
-        probability = cutout_probability(relative, residual, step)
+        probability = cutout_probability(relative, residual, step, float(found.score))
         good = (
             relative >= s.accept_relative_correlation
             and residual <= s.accept_distance_voxels
