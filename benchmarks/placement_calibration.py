@@ -35,6 +35,9 @@ from napari_slagseg.registration import PreparedCT, place_map, prepare_ct
 from napari_slagseg.registration.confidence import cutout_features, map_features
 
 FIRST_SEED = 500
+MAPS = 2
+"""Own and foreign ones of each phantom."""
+
 CROPS_VOXELS = (60, 80, 100, 130, 160, 200, 300)
 CRACKS = ("crack plane 4", "crack plane 10", "crack height 10", "fields untold", "torn 40 %")
 RIGHT_VOXELS = 3.0
@@ -113,8 +116,8 @@ def run(job: tuple[Path, str, str, int]) -> list[dict[str, Any]]:
     rng = np.random.default_rng([seed, len(level)])
     about = {"preset": preset, "level": level, "seed": seed}
     rows = []
-    foreign = foreign_maps(cache, preset, level, seed, len(sample.maps))
-    for own, maps in ((True, sample.maps), (False, foreign)):
+    foreign = foreign_maps(cache, preset, level, seed, MAPS)
+    for own, maps in ((True, sample.maps[:MAPS]), (False, foreign)):
         for k, cut in enumerate(maps):
             sizes = rng.choice(CROPS_VOXELS, 3, replace=False)
             parts = [cut if k == 0 else None, *(crop(cut, float(v), rng) for v in sizes)]

@@ -1,8 +1,13 @@
 import numpy as np
 import pytest
 
-from napari_slagseg.data import MineralMap, Phase, PhaseTable
-from napari_slagseg.registration.fractions import fraction_images, phase_slots
+from napari_slagseg.data import GreyMap, MineralMap, Phase, PhaseTable
+from napari_slagseg.registration.fractions import (
+    GREY_BANDS,
+    fraction_images,
+    grey_bands,
+    phase_slots,
+)
 
 TABLE = PhaseTable(
     (
@@ -77,3 +82,31 @@ def test_expected_grey_is_the_weighted_sum():
     slots = phase_slots(m, 8)
     grey = fraction_images(m, slots, 1.0, 4, 0.0).grey(np.array([2.0, 10.0]))
     assert grey[0, 0] == pytest.approx(0.5 * 2 + 0.25 * 10)
+
+
+def test_bands_of_grey_hold_any_function_that_is_linear_between_them():
+    """A CT that falls where the map rises, and rises again: a sum of bands and a constant."""
+    rng = np.random.default_rng(0)
+    grey = np.repeat(np.repeat(rng.random((10, 10)), 16, 0), 16, 1).astype(np.float32)
+    images = grey_bands(GreyMap(grey, 1.0, "bse"), 1.0, 4, 0.0)
+    assert images.fractions.shape == (GREY_BANDS, 40, 40)
+    low, high = np.quantile(grey, (0.01, 0.99))
+    knots = np.linspace(low, high, GREY_BANDS + 1)
+    wanted = np.interp(grey, knots, (3.0, 1.0, 0.0, 2.0, 5.0))
+    wanted = wanted.reshape(40, 4, 40, 4).mean(axis=(1, 3))
+    # pixels in the middle of squares of one grey value, away from the softened edges
+    inside = np.ix_(np.arange(40) % 4 % 3 > 0, np.arange(40) % 4 % 3 > 0)
+    parts = [image[inside].ravel() for image in images.fractions]
+    design = np.column_stack([*parts, np.ones(400)])
+    wanted = wanted[inside].ravel()
+    left = wanted - design @ np.linalg.lstsq(design, wanted, rcond=None)[0]
+    assert np.sqrt(np.mean(left**2)) < 0.01 * wanted.std()
+
+
+def test_unknown_pixels_of_a_grey_map_take_no_part():
+    grey = np.random.default_rng(1).random((40, 40)).astype(np.float32)
+    grey[:, :8] = np.nan
+    images = grey_bands(GreyMap(grey, 1.0, "bse"), 1.0, 4, 0.0)
+    assert np.all(images.known[:, :2] == 0)
+    assert np.all(images.known[:, 2:] == 1)
+    assert np.all(images.fractions.sum(axis=0)[:, 3:] <= 1 + 1e-5)

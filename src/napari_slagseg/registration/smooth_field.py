@@ -16,6 +16,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
+from threadpoolctl import threadpool_limits
 
 from napari_slagseg.registration.surface import basis
 
@@ -147,14 +148,15 @@ def fit_smooth_field(
     seed : int
         Of the choice of measurements where there are very many.
     """
-    taken = deviations
-    field = _fit(at, values, taken, edge, middle, half, seed)
-    for _ in range(_ROUNDS - 1):
-        mean, _ = field.predict(at)
-        square = (((values - mean) / (deviations * field.scatters)) ** 2).sum(axis=1)
-        weights = (_FREEDOM + 3.0) / (_FREEDOM + square)
-        taken = deviations / np.sqrt(weights)[:, None]
-        field = _fit(at, values, taken, edge, middle, half, seed)
+    # threads wait for each other longer than such small matrices take
+    with threadpool_limits(1, user_api="blas"):
+        field = _fit(at, values, deviations, edge, middle, half, seed)
+        for _ in range(_ROUNDS - 1):
+            mean, _ = field.predict(at)
+            square = (((values - mean) / (deviations * field.scatters)) ** 2).sum(axis=1)
+            weights = (_FREEDOM + 3.0) / (_FREEDOM + square)
+            taken = deviations / np.sqrt(weights)[:, None]
+            field = _fit(at, values, taken, edge, middle, half, seed)
     return field
 
 
@@ -177,21 +179,20 @@ def _fit(
     start = SmoothField(at, values, deviations, edge, middle, half, *(np.ones(3) for _ in range(3)))
     terms = start._terms(at[some])
     polynomial = terms @ terms.T
+    shapes = [_smooth(at[some], at[some], 1.0, length * edge) for length in RANGES]
     for group in ([0], [1, 2]):
         spread = np.sqrt((deviations[some][:, group] ** 2).mean(axis=1))
+        noises = [_shared_noise(at[some], spread, edge, scatter) for scatter in SCATTERS]
         observed = values[some][:, group]
         best = -np.inf
-        for amplitude, length, scatter in product(AMPLITUDES, RANGES, SCATTERS):
-            covariance = (
-                _smooth(at[some], at[some], amplitude, length * edge)
-                + polynomial
-                + _shared_noise(at[some], spread, edge, scatter)
-            )
-            found = _likelihood(covariance, observed)
-            if found > best:
-                best = found
-                for k in group:
-                    chosen[k] = amplitude, length * edge, scatter
+        for (shape, length), (noise, scatter) in product(
+            zip(shapes, RANGES), zip(noises, SCATTERS)
+        ):
+            for amplitude in AMPLITUDES:
+                found = _likelihood(amplitude**2 * shape + polynomial + noise, observed)
+                if found > best:
+                    best = found
+                    chosen[group] = amplitude, length * edge, scatter
     return SmoothField(at, values, deviations, edge, middle, half, *chosen.T)
 
 
