@@ -1,9 +1,10 @@
 """Calibrates the probabilities of maps and cutouts on phantoms.
 
-    python -m benchmarks.placement_calibration --cache DIR [--presets slab coarse]
-        [--levels easy medium hard extreme] [--seeds 3] [--jobs 2] [--csv FILE]
+    python -m benchmarks.placement_calibration --cache DIR
+        [--phantoms slab:1 coarse:1 sample:2 tiny:4]
+        [--levels easy medium hard extreme] [--jobs 2] [--csv FILE]
 
-Maps, whole and cropped to squares of 60 to 300 voxels, are placed in their own CT and in
+Maps of 90 to 390 voxels across, whole and cropped to two thirds, are placed in their own CT and in
 that of another sample. A logistic regression on what the search knows of a place
 (correlation, ratio to the second place, share of agreeing cutouts) then tells right
 places from wrong ones, and another one tells cutouts on which the surface is right within
@@ -38,7 +39,7 @@ FIRST_SEED = 500
 MAPS = 2
 """Own and foreign ones of each phantom."""
 
-CROPS_VOXELS = (60, 80, 100, 130, 160, 200, 300)
+CROPS = (0.6, 0.75, 0.9)
 CRACKS = ("crack plane 4", "crack plane 10", "crack height 10", "fields untold", "torn 40 %")
 RIGHT_VOXELS = 3.0
 """Median error up to which a place is the right one; refining it is another matter."""
@@ -49,18 +50,12 @@ STRENGTH = 0.02
 and no regression should then claim certainty."""
 
 
-def crop(cut: PhantomMap, voxels: float, rng: np.random.Generator) -> PhantomMap | None:
-    """A square part of a map; None where it is hardly particles."""
+def crop(cut: PhantomMap, rng: np.random.Generator) -> PhantomMap:
+    """A part of a map."""
     m = cut.mineral_map
-    pixel = float(np.median(np.linalg.norm(np.diff(cut.coordinates[0], axis=0), axis=-1)))
-    edge = round(voxels / pixel)
-    room = [n - edge for n in m.shape]
-    if min(room) < 0:
-        return None
-    r, c = (int(rng.integers(0, n + 1)) for n in room)
-    part = (slice(r, r + edge), slice(c, c + edge))
-    if np.mean(m.phases[part] > 0) < 0.2:
-        return None
+    sides = [round(n * float(rng.choice(CROPS))) for n in m.shape]
+    r, c = (int(rng.integers(0, n - side + 1)) for n, side in zip(m.shape, sides))
+    part = (slice(r, r + sides[0]), slice(c, c + sides[1]))
     return replace(
         cut,
         mineral_map=replace(m, phases=np.ascontiguousarray(m.phases[part])),
@@ -118,11 +113,9 @@ def run(job: tuple[Path, str, str, int]) -> list[dict[str, Any]]:
     rows = []
     foreign = foreign_maps(cache, preset, level, seed, MAPS)
     for own, maps in ((True, sample.maps[:MAPS]), (False, foreign)):
-        for k, cut in enumerate(maps):
-            sizes = rng.choice(CROPS_VOXELS, 3, replace=False)
-            parts = [cut if k == 0 else None, *(crop(cut, float(v), rng) for v in sizes)]
-            rows += [measure(ct, task(p), own, about) for p in parts if p is not None]
-    for name in CRACKS:
+        for cut in maps:
+            rows += [measure(ct, task(p), own, about) for p in (cut, crop(cut, rng))]
+    for name in CRACKS if min(sample.maps[0].mineral_map.shape) > 400 else ():
         for t in CASES[name](sample, rng).tasks[:1]:
             rows.append(measure(ct, t, True, {**about, "case": name}))
     done = [r for r in rows if r is not None]
@@ -161,16 +154,17 @@ def main() -> None:
     """Place, fit, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--presets", nargs="+", default=["slab", "coarse"])
+    parser.add_argument(
+        "--phantoms", nargs="+", default=["slab:1", "coarse:1", "sample:2", "tiny:4"]
+    )
     parser.add_argument("--levels", nargs="+", default=["easy", "medium", "hard", "extreme"])
-    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--csv", type=Path)
     o = parser.parse_args()
     jobs = [
         (o.cache, preset, level, FIRST_SEED + seed)
-        for seed in range(o.seeds)
-        for preset in o.presets
+        for preset, count in (text.split(":") for text in o.phantoms)
+        for seed in range(int(count))
         for level in o.levels
     ]
     os.environ["NUMBA_NUM_THREADS"] = "1"
