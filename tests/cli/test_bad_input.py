@@ -168,6 +168,7 @@ def test_setting_out_of_range(refused, slagseg, tiny_project):
         (("--angle", "nan"), ("angle is nan",)),
         (("--size-tolerance", 0), ("size tolerance = 0",)),
         (("--field-size", "0,10"), ("field rows = 0",)),
+        (("--field-size", "500,500"), ("Fields of 500 x 500", "map_1 of 214 x 214")),
         (("--from-here",), ("Map map_1 lies nowhere yet", "landmarks")),
         (("--cutouts", "1,2"), ("only from here",)),
         (("--from-here", "--cutouts", "3"), ("Choose one of the maps map_1, map_2_raster",)),

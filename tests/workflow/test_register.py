@@ -40,6 +40,7 @@ def no_search(monkeypatch):
 
     monkeypatch.setattr("napari_slagseg.registration.prepare_ct", never)
     monkeypatch.setattr("napari_slagseg.registration.place_map", never)
+    monkeypatch.setattr("napari_slagseg.registration.place_maps", never)
 
 
 @pytest.fixture
@@ -119,15 +120,21 @@ def engine(monkeypatch):
         def __init__(self):
             self.calls = []
 
-        def place(self, ct, mineral_map, **hints):
-            for name in ("progress", "cancel"):
-                hints.pop(name)
-            self.calls.append((mineral_map.name, hints))
+        def place(self, ct, mineral_map, *, settings=None, seed, progress, cancel, **hints):
+            known = {k: v for k, v in hints.items() if v is not None and v != ()}
+            self.calls.append((mineral_map.name, {"seed": seed, **known}))
+            self.settings = settings
             found = placement(mineral_map.name, self.height)
             return found if self.placed else replace(found, placed=False, reason="nothing fits")
 
+        def place_all(self, prepared, maps, *, hints, known, order, on_placed, **common):
+            self.known, self.order = known, order
+            for source in maps:
+                on_placed(self.place(prepared, source, **vars(hints[source.name]), **common))
+
     made = Engine()
     monkeypatch.setattr("napari_slagseg.registration.place_map", made.place)
+    monkeypatch.setattr("napari_slagseg.registration.place_maps", made.place_all)
     monkeypatch.setattr(
         "napari_slagseg.registration.prepare_ct",
         lambda volume, settings=None, cancel=None: ("prepared", settings),
@@ -199,6 +206,8 @@ def test_stored_landmarks_are_used_and_a_change_makes_the_step_stale(project, en
     register(project)
     (name, hints), = engine.calls  # fmt: skip
     assert name == "two"
+    assert engine.order == ("one", "two")
+    assert list(engine.known) == ["one"]  # it helps to find the other
     assert np.array_equal(hints["landmarks"].voxels, PAIRS.voxels)
     assert workflow.states(project)["register"] == "done"
     with project.writing():
@@ -393,7 +402,7 @@ def test_plain_files_and_project_ask_the_engine_alike(project, files, engine):
         landmarks=files / "pairs.csv",
     )  # fmt: skip
     (_, ours), (_, theirs) = engine.calls
-    assert theirs.pop("settings") == RegistrationSettings()
+    assert engine.settings == RegistrationSettings()
     assert np.array_equal(ours.pop("landmarks").pixels, theirs.pop("landmarks").pixels)
     assert ours == theirs
     assert io.read_placed_map(files / "out.json").cutouts == project.placed_map("one").cutouts

@@ -25,7 +25,7 @@ from napari_slagseg.workflow.configs import RegisterConfig
 
 if TYPE_CHECKING:
     # numba comes with it, and help should not wait for that
-    from napari_slagseg.registration import RegistrationSettings
+    from napari_slagseg.registration import Hints, RegistrationSettings
 
 
 def settings_for(config: RegisterConfig) -> RegistrationSettings:
@@ -84,11 +84,13 @@ def check_hints(
     Raises
     ------
     SlagsegError
-        If the landmarks cannot place the map, the height window lies outside of the CT,
-        there is nothing to start from, or a cutout does not exist.
+        If the fields cannot make up the map, the landmarks cannot place it, the height
+        window lies outside of the CT, there is nothing to start from, or a cutout does not exist.
     """
+    from napari_slagseg.registration.checks import check_field_size
     from napari_slagseg.registration.steering import check_landmarks
 
+    check_field_size(mineral_map, config.field_size)
     name, window = mineral_map.name, config.height_window
     if window is not None and (window[1] < 0 or window[0] > ct_shape[0] - 1):
         raise SlagsegError(
@@ -125,30 +127,31 @@ def _times(numbers: Sequence[int]) -> str:
 
 def hints_for(
     config: RegisterConfig, landmarks: Landmarks | None, previous: PlacedMap | None
-) -> dict[str, Any]:
-    """What is known of a map, as the arguments of `place_map`; nothing for what is not.
+) -> Hints:
+    """What is known of a map.
 
     The previous placement gives its locked cutouts; with ``start="here"`` it is where
     the fit begins, and with ``cutouts`` all others of it are held as if locked.
+    Landmarks restrict a search, and from here there is none.
     """
-    found: dict[str, Any] = {
-        "height_window": config.height_window,
-        "angle_deg": config.angle,
-        "mirror": config.mirror,
-        "field_size": config.field_size,
-    }
-    if config.start == "here":
-        found["start"] = previous
-    else:
-        found["landmarks"] = landmarks
-    if previous is not None:
-        chosen = set(config.cutouts)
-        found["locked"] = tuple(
+    from napari_slagseg.registration import Hints
+
+    here = config.start == "here"
+    chosen = set(config.cutouts)
+    cutouts = () if previous is None else previous.cutouts
+    return Hints(
+        height_window=config.height_window,
+        angle_deg=config.angle,
+        mirror=config.mirror,
+        landmarks=None if here else landmarks,
+        field_size=config.field_size,
+        start=previous if here else None,
+        locked=tuple(
             replace(c, state="locked")
-            for k, c in enumerate(previous.cutouts)
+            for k, c in enumerate(cutouts)
             if k not in chosen and (c.state == "locked" or (chosen and c.accepted))
-        )
-    return {name: value for name, value in found.items() if value is not None and value != ()}
+        ),
+    )
 
 
 def kept_with(found: PlacedMap, previous: PlacedMap | None, config: RegisterConfig) -> PlacedMap:

@@ -109,7 +109,7 @@ def place_files(
         seed=chosen.seed,
         progress=progress,
         cancel=cancel,
-        **hints_for(chosen, pairs, previous),
+        **vars(hints_for(chosen, pairs, previous)),
     )
     placed = kept_with(found, previous, chosen)
     if coordinates is not None:

@@ -112,13 +112,15 @@ def run(
 ) -> StepResult:
     """Place every map (or those named); each is stored as soon as it is placed.
 
+    A map that is refused at first is searched for again with the help of the others.
+
     Maps that the same settings and landmarks have placed already are kept, with what
     the user has changed since, unless `config.again` is set; so a run that was stopped
     goes on. With ``start="here"`` the maps that lie somewhere are fitted again from
     there. What was before a run can be brought back by `Project.alignment`.
     """
     # numba comes with it, and help should not wait for that
-    from napari_slagseg.registration import place_map, prepare_ct
+    from napari_slagseg.registration import place_maps, prepare_ct
 
     names = _names(project, config)
     ct = project.description.ct
@@ -142,22 +144,22 @@ def run(
     if todo:
         progress(ProgressEvent("preparing the CT", 0.0))
         prepared = prepare_ct(project.volume(), settings_for(config), cancel=cancel)
-        for i, name in enumerate(todo):
 
-            def tell(event: ProgressEvent, i: int = i, name: str = name) -> None:
-                done = None if event.fraction is None else (i + event.fraction) / len(todo)
-                progress(ProgressEvent(f"placing {name}: {event.stage}", done, event.values))
+        def keep(found: PlacedMap) -> None:
+            placed = kept_with(found, before[found.map_name], config)
+            project.save_placed(_with_key(placed, keys[placed.map_name]), what=_what(config))
 
-            found = place_map(
-                prepared,
-                project.mineral_map(name),
-                seed=config.seed,
-                progress=tell,
-                cancel=cancel,
-                **hints_for(config, landmarks[name], before[name]),
-            )
-            placed = kept_with(found, before[name], config)
-            project.save_placed(_with_key(placed, keys[name]), what=_what(config))
+        place_maps(
+            prepared,
+            [project.mineral_map(name) for name in todo],
+            hints={name: hints_for(config, landmarks[name], before[name]) for name in todo},
+            known={n: p for n, p in project.placed_maps().items() if n not in todo},
+            order=project.map_names(),
+            seed=config.seed,
+            progress=progress,
+            cancel=cancel,
+            on_placed=keep,
+        )
     all_placed = project.placed_maps()
     warnings = [
         f"{name} was placed without its {n} landmarks: at least three are needed"
