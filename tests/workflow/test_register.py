@@ -20,7 +20,7 @@ from napari_slagseg.project import Project
 from napari_slagseg.registration import RegistrationSettings, place_map, prepare_ct
 from napari_slagseg.registration.steering import Nudge, nudge_cutout
 from napari_slagseg.workflow import STEPS, RegisterConfig, make_config, run_step
-from napari_slagseg.workflow.placing import check_fit, settings_for
+from napari_slagseg.workflow.placing import check_fit, correlator_for, settings_for
 from napari_slagseg.workflow.plain import place_files
 from napari_slagseg.workflow.register import take_landmarks
 
@@ -120,7 +120,9 @@ def engine(monkeypatch):
         def __init__(self):
             self.calls = []
 
-        def place(self, ct, mineral_map, *, settings=None, seed, progress, cancel, **hints):
+        def place(
+            self, ct, mineral_map, *, settings=None, correlator, seed, progress, cancel, **hints
+        ):
             known = {k: v for k, v in hints.items() if v is not None and v != ()}
             self.calls.append((mineral_map.name, {"seed": seed, **known}))
             self.settings = settings
@@ -181,6 +183,23 @@ def test_what_is_known_reaches_the_engine(project, engine):
         ("one", {"mirror": "auto", "seed": 0}),
         ("two", {"mirror": "auto", "seed": 0}),
     ]
+
+
+def test_the_search_goes_where_it_was_sent(monkeypatch):
+    import torch
+
+    assert correlator_for(RegisterConfig(device="cpu")) is None
+    monkeypatch.setattr("napari_slagseg.workflow.placing._gpu_driver", lambda: False)
+    assert correlator_for(RegisterConfig()) is None
+    monkeypatch.setattr("napari_slagseg.workflow.placing._gpu_driver", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    made = correlator_for(RegisterConfig())
+    assert made.func.__name__ == "TorchSliceCorrelator"
+    assert made.keywords == {"device": "cuda"}
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert correlator_for(RegisterConfig()) is None
+    with pytest.raises(SlagsegError, match="No CUDA GPU"):
+        correlator_for(RegisterConfig(device="cuda"))
 
 
 def test_the_size_tolerance_loosens_the_fit_and_the_check(project):

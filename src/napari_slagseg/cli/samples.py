@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_slagseg.workflow.demo import DemoResult
 
 # as in the phantom room, which must not be imported for the help alone; a test compares
-PRESETS = ("tiny", "sample", "512")
+PRESETS = ("tiny", "sample", "512", "slab", "coarse", "full")
 DEGRADATIONS = ("easy", "medium", "hard", "extreme")
 
 
@@ -46,7 +46,8 @@ _seed = click.option(
     type=click.Choice(PRESETS),
     default="tiny",
     show_default=True,
-    help="Size: 56 x 96 x 96, 144 x 224 x 224 or 512 x 512 x 512 voxels.",
+    help="Size: 56 x 96 x 96, 144 x 224 x 224 or 512 x 512 x 512 voxels; for registration, slab "
+    "and coarse (with the coarse fraction) 160 x 416 x 416, full 400 x 1000 x 1000.",
 )
 @_degradation("easy")
 @_seed

@@ -72,6 +72,10 @@ class RegisterConfig(StepConfig):
         description="with start from here: numbers of the cutouts to register again, the others "
         "stay as they are; none given: all",
     )
+    device: str = Field(
+        default="auto",
+        description="where the coarse search computes: auto (a GPU if there is one), cpu or cuda",
+    )
     seed: int = Field(default=0, ge=0, description="seed of the random choices")
     again: bool = Field(default=False, description="place maps again that are placed already")
 

@@ -7,7 +7,9 @@ input gives the same result.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from ctypes.util import find_library
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +28,7 @@ from napari_slagseg.workflow.configs import RegisterConfig
 if TYPE_CHECKING:
     # numba comes with it, and help should not wait for that
     from napari_slagseg.registration import Hints, RegistrationSettings
+    from napari_slagseg.registration.coarse import CorrelatorFactory
 
 
 def settings_for(config: RegisterConfig) -> RegistrationSettings:
@@ -42,6 +45,30 @@ def settings_for(config: RegisterConfig) -> RegistrationSettings:
         pixel_size_tolerance=tolerance,
         size_tolerance=max(settings.size_tolerance, tolerance),
     )
+
+
+def correlator_for(config: RegisterConfig) -> CorrelatorFactory | None:
+    """Correlator of the coarse search for a configuration; None for that on the CPU.
+
+    Raises
+    ------
+    SlagsegError
+        If the device that was asked for is not there.
+    """
+    if config.device == "cpu" or (config.device == "auto" and not _gpu_driver()):
+        return None
+    from napari_slagseg.networks import TorchSliceCorrelator
+    from napari_slagseg.networks.checkpoints import pick_device
+
+    device = pick_device(config.device)
+    if device.type == "cpu":
+        return None
+    return partial(TorchSliceCorrelator, device=str(device))
+
+
+def _gpu_driver() -> bool:
+    """Whether there can be a GPU at all: to ask torch for one takes seconds."""
+    return Path("/proc/driver/nvidia").exists() or any(map(find_library, ("cuda", "nvcuda")))
 
 
 def check_fit(
@@ -264,6 +291,7 @@ def describe(placed: PlacedMap | None) -> dict[str, Any]:
 __all__ = [
     "check_fit",
     "check_hints",
+    "correlator_for",
     "describe",
     "hints_for",
     "kept_with",

@@ -29,6 +29,7 @@ from napari_slagseg.workflow.marker_threshold import noted_threshold
 from napari_slagseg.workflow.placing import (
     check_fit,
     check_hints,
+    correlator_for,
     hints_for,
     kept_with,
     landmarks_of,
@@ -106,6 +107,7 @@ def place_files(
         volume,
         mineral_map,
         settings=settings_for(chosen),
+        correlator=correlator_for(chosen),
         seed=chosen.seed,
         progress=progress,
         cancel=cancel,

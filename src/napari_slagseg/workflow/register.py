@@ -18,6 +18,7 @@ from napari_slagseg.workflow.configs import RegisterConfig
 from napari_slagseg.workflow.placing import (
     check_fit,
     check_hints,
+    correlator_for,
     describe,
     hints_for,
     kept_with,
@@ -38,7 +39,7 @@ def _inputs(project: Project) -> dict[str, str]:
 
 def _run_key(project: Project, config: RegisterConfig, name: str) -> str:
     """What decides over a map's placement; equal keys need no second search."""
-    values = config.model_dump(mode="json", exclude={"maps", "again", "start", "cutouts"})
+    values = config.model_dump(mode="json", exclude={"maps", "again", "start", "cutouts", "device"})
     inputs = _inputs(project)
     key = [values, inputs["ct"], inputs["phases"], inputs[f"map {name}"]]
     return digest([*key, inputs.get(f"landmarks {name}")])
@@ -155,6 +156,7 @@ def run(
             hints={name: hints_for(config, landmarks[name], before[name]) for name in todo},
             known={n: p for n, p in project.placed_maps().items() if n not in todo},
             order=project.map_names(),
+            correlator=correlator_for(config),
             seed=config.seed,
             progress=progress,
             cancel=cancel,
