@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from benchmarks.placement.grey import as_placeable
+from benchmarks.placement.grey import grey_map
 from benchmarks.placement.samples import Sample
 from numpy.typing import NDArray
 
 from napari_slagseg.data import MineralMap, Volume
 from napari_slagseg.phantom import LEVELS, PhantomMap, cut_along, defects
 from napari_slagseg.phantom.presets import VOXEL_UM, DegradationLevel
-from napari_slagseg.registration import place_map
 
 FIELD_PIXELS = (230, 230)
 """Of stitched maps: 100 voxels, so that a cutout covers several."""
@@ -36,11 +34,10 @@ class Task:
 
 @dataclass
 class Case:
-    """The CT and the tasks of one case; `skipped` says why there are none."""
+    """The CT and the tasks of one case."""
 
     ct: Volume
     tasks: list[Task]
-    skipped: str = ""
 
 
 def task(cut: PhantomMap, given: Any = None, **hints: Any) -> Task:
@@ -66,8 +63,6 @@ def _crack(step: float, direction: Any) -> Make:
 
 def _fields(told: bool) -> Make:
     def make(sample: Sample, rng: np.random.Generator) -> Case:
-        if told and "field_size" not in inspect.signature(place_map).parameters:
-            return Case(sample.ct, [], "place_map takes no field_size")
         hints = {"field_size": FIELD_PIXELS} if told else {}
         level = LEVELS[sample.level]
         tasks = []
@@ -125,7 +120,7 @@ def _bse(sample: Sample, rng: np.random.Generator) -> Case:
     for m in sample.maps:
         grey = defects.backscatter(m, rng, torn=torn)
         known: MineralMap = m.mineral_map
-        tasks.append(task(m, as_placeable(grey, known.pixel_size_um, known.name)))
+        tasks.append(task(m, grey_map(grey, known.pixel_size_um, known.name)))
     return Case(sample.ct, tasks)
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 from benchmarks.placement.cases import Task
-from benchmarks.placement.grey import as_placeable
+from benchmarks.placement.grey import grey_map
 from numpy.typing import NDArray
 from scipy.ndimage import binary_erosion, gaussian_filter, map_coordinates
 from scipy.optimize import minimize
@@ -90,7 +90,7 @@ def shell(data: Path) -> Pair:
     low, high = np.percentile(xray, [1, 99.5])
     known = neutron > 0
     grey = neutron / float(np.percentile(neutron, 99.5))
-    given = as_placeable(grey.astype(np.float32), 10.0, "neutrons", known)
+    given = grey_map(grey, 10.0, "neutrons", known)
     sheet = np.clip((xray - low) / (high - low), -0.5, 1.5).astype(np.float32)
     return Pair(sheet, given, aligned(sheet, grey, known), 1.5, 0.05)
 

@@ -81,10 +81,6 @@ def run(job: dict[str, Any]) -> list[Row]:
 def case_rows(row: Any, sample: Sample, name: str, rng: np.random.Generator) -> list[Row]:
     """Rows of one case."""
     case = CASES[name](sample, rng)
-    if case.skipped:
-        skipped = row("ours", name, "-")
-        skipped.verdict, skipped.reason = "skipped", case.skipped
-        return [skipped]
     ct: PreparedCT = prepare_ct(case.ct)
     rows = []
     for t in case.tasks:
