@@ -208,7 +208,7 @@ def test_what_cannot_be_stored_is_told_in_the_dock(make_napari_viewer, project, 
     assert "disk is full" in dock.stage.text()
     assert [c.state for c in project.placed_map("cut").cutouts] == ["accepted"] * 3
     project.placed_path("cut").write_text("{")
-    dock.register_page.set_states("rejected")
+    dock.session.alignment.reload()
     assert any("run 'register' again" in text.lower() for text in shown)
     dock.session.close()
 

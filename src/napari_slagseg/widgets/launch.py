@@ -6,9 +6,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QMainWindow
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QDockWidget, QMainWindow
 
+from napari_slagseg.widgets.alignment_dock import AlignmentDock
+from napari_slagseg.widgets.left_docks import left_docks_as_tabs
 from napari_slagseg.widgets.measure_dock import MeasureDock
 from napari_slagseg.widgets.workflow_dock import WorkflowDock
 
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
 
 WORKFLOW_TITLE = "Slagseg workflow"
 MEASURE_TITLE = "Slagseg measure"
+ALIGNMENT_TITLE = "Slagseg alignment"
+
+_ALIGNMENT_SHARE = 0.56
+"""Of the window's height: map and CT need room, and so do slices for landmarks."""
 
 
 def _docked(viewer: napari.Viewer, title: str) -> object | None:
@@ -49,6 +55,51 @@ def add_measure_dock(viewer: napari.Viewer) -> MeasureDock:
         dock, name=MEASURE_TITLE, area="bottom", add_vertical_stretch=False
     )
     return dock
+
+
+def add_alignment_dock(viewer: napari.Viewer, *, landmarks: bool = False) -> AlignmentDock:
+    """Alignment dock of a viewer, added at the bottom if it is not there, and brought to front.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    landmarks : bool
+        Turn to the landmarks.
+    """
+    found = _docked(viewer, ALIGNMENT_TITLE)
+    if isinstance(found, AlignmentDock):
+        dock = found
+        frame = found.parent()
+        if frame.isHidden():
+            left_docks_as_tabs(frame.window(), True)
+        frame.show()
+        frame.raise_()
+    else:
+        dock = AlignmentDock(viewer)
+        frame = viewer.window.add_dock_widget(
+            dock, name=ALIGNMENT_TITLE, area="bottom", add_vertical_stretch=False
+        )
+        workflow = add_workflow_dock(viewer)
+        dock.fit_asked.connect(workflow.register_page.run_with)
+        frame.visibilityChanged.connect(dock.follow_closing)
+        main = frame.window()
+        measure = _docked(viewer, MEASURE_TITLE)
+        if isinstance(main, QMainWindow):
+            if measure is not None:
+                main.tabifyDockWidget(measure.parent(), frame)
+            # tabs and heights are made when the window is laid out the next time
+            QTimer.singleShot(0, lambda: _bring_forward(main, frame))
+    if landmarks:
+        dock.begin_landmarks()
+    return dock
+
+
+def _bring_forward(main: QMainWindow, frame: QDockWidget) -> None:
+    """Turn to a dock at the bottom and give it its height."""
+    frame.raise_()
+    left_docks_as_tabs(main, True)
+    height = round(_ALIGNMENT_SHARE * main.height())
+    main.resizeDocks([frame], [height], Qt.Orientation.Vertical)
 
 
 def open_project(
@@ -128,8 +179,10 @@ def screenshot_project(
 
 
 __all__ = [
+    "ALIGNMENT_TITLE",
     "MEASURE_TITLE",
     "WORKFLOW_TITLE",
+    "add_alignment_dock",
     "add_measure_dock",
     "add_workflow_dock",
     "open_project",

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from napari_slagseg.data import BACKGROUND, UNKNOWN, PhaseTable, PlacedMap, VoxelSize
 from napari_slagseg.project import Project
+from napari_slagseg.widgets import outlines
 from napari_slagseg.workflow.segment import segmented_phase_table
 
 if TYPE_CHECKING:
     import napari
-    from napari.layers import Labels, Shapes
+    from napari.layers import Labels, Vectors
 
     from napari_slagseg.widgets.session import Session
 
@@ -25,9 +26,6 @@ PHASES_LAYER = "phases"
 PARTICLES_LAYER = "particles"
 TRUTH_LAYER = "ground truth"
 ERRORS_LAYER = "errors"
-
-STATE_COLOURS = {"accepted": "#009e73", "locked": "#0072b2", "rejected": "#d55e00"}
-"""Okabe-Ito green, blue and vermilion: told apart by colour-blind eyes, too."""
 
 _SAMPLE_VOXELS = 2_000_000
 
@@ -125,9 +123,16 @@ def add_map(viewer: napari.Viewer, project: Project, placed: PlacedMap, thicknes
     """Show a placed map on its cut and the outlines of its cutouts."""
     if placed.surface is None or not placed.placed:
         return
+    show_sheet(viewer, project, placed, sheet(project, placed, thickness))
+    add_cutouts(viewer, placed)
+
+
+def show_sheet(
+    viewer: napari.Viewer, project: Project, placed: PlacedMap, data: NDArray[np.uint8]
+) -> None:
+    """Show a placed map as `sheet` drew it."""
     grouped, _ = project.phase_table().grouped()
     name = map_layer_name(placed.map_name)
-    data = sheet(project, placed, thickness)
     if name in viewer.layers:
         viewer.layers[name].data = data
     else:
@@ -141,53 +146,50 @@ def add_map(viewer: napari.Viewer, project: Project, placed: PlacedMap, thicknes
             ),
             **placement(placed.voxel_size_um),
         ).editable = False
-    add_cutouts(viewer, placed)
 
 
-def add_cutouts(viewer: napari.Viewer, placed: PlacedMap) -> Shapes | None:
-    """Show the cutouts' outlines from above, coloured by their state.
+def add_cutouts(viewer: napari.Viewer, placed: PlacedMap) -> Vectors | None:
+    """Show the cutouts' frames from above, coloured as in the Alignment dock.
 
-    The layer has the axes (y, x) only, so that it is seen in every slice.
+    The layer has the axes (y, x) only, so that it is seen in every slice. It holds
+    plain lines: hundreds of shapes would hold the window up at every nudge.
     """
     surface = placed.surface
     if surface is None or not placed.cutouts:
         return None
-    outlines = []
-    for c in placed.cutouts:
-        bottom, right = c.row + c.height - 1, c.column + c.width - 1
-        rows = np.array([c.row, c.row, bottom, bottom], dtype=float)
-        columns = np.array([c.column, right, right, c.column], dtype=float)
-        outlines.append(surface.at(rows, columns)[:, 1:])
-    colours = [STATE_COLOURS[c.state] for c in placed.cutouts]
+    lines, colours, of = [], [], []
+    for i, (cutout, frame) in enumerate(zip(placed.cutouts, outlines.frames(placed.cutouts))):
+        sides = outlines.rectangle(frame, outlines.DASHES if not cutout.accepted else 0)
+        lines.append(sides)
+        colours += [outlines.colour_of(cutout)] * len(sides)
+        of += [i] * len(sides)
+    start, extent = np.moveaxis(np.concatenate(lines), 1, 0)
+    ends = start + extent
+    begin = surface.at(start[:, 0], start[:, 1])[:, 1:]
+    data = np.stack([begin, surface.at(ends[:, 0], ends[:, 1])[:, 1:] - begin], axis=1)
     features = pd.DataFrame(
         {
-            "cutout": range(len(placed.cutouts)),
-            "score": [c.score for c in placed.cutouts],
-            "state": [c.state for c in placed.cutouts],
+            "cutout": of,
+            "score": [placed.cutouts[i].score for i in of],
+            "state": [placed.cutouts[i].state for i in of],
         }
     )
     name = cutout_layer_name(placed.map_name)
-    if name in viewer.layers and len(viewer.layers[name].data) == len(outlines):
-        # a new layer would hold the window up for most of a second
+    if name in viewer.layers:
         layer = viewer.layers[name]
-        layer.data = outlines
-        layer.edge_color = colours
+        layer.data = data
         layer.features = features
+        layer.edge_color = colours
         return layer
-    index = _replace(viewer, name)
-    layer = viewer.add_shapes(
-        outlines,
-        shape_type="polygon",
+    return viewer.add_vectors(
+        data,
         name=name,
+        vector_style="line",
         edge_color=colours,
-        face_color="transparent",
         edge_width=1.2,
         features=features,
         **placement(placed.voxel_size_um, 2),
     )
-    if index is not None:
-        viewer.layers.move(viewer.layers.index(layer), index)
-    return layer
 
 
 def show_segmentation(viewer: napari.Viewer, project: Project) -> None:
@@ -284,7 +286,6 @@ __all__ = [
     "ERRORS_LAYER",
     "PARTICLES_LAYER",
     "PHASES_LAYER",
-    "STATE_COLOURS",
     "TRUTH_LAYER",
     "add_ct",
     "add_cutouts",
@@ -298,5 +299,6 @@ __all__ = [
     "sheet",
     "show_project",
     "show_segmentation",
+    "show_sheet",
     "show_truth",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QItemSelection, QItemSelectionModel, Qt, QTimer, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -19,23 +19,45 @@ from qtpy.QtWidgets import (
     QSpinBox,
     QTableWidget,
     QTableWidgetItem,
+    QWidget,
 )
 
-from napari_slagseg.data import PlacedMap, SlagsegError
+from napari_slagseg.data import Cutout, SlagsegError
 from napari_slagseg.project import Project
-from napari_slagseg.widgets import layers
+from napari_slagseg.widgets import layers, outlines
+from napari_slagseg.widgets.background import Latest
+from napari_slagseg.widgets.refusal_help import WINDOW_SLICES, RefusalHelp
 from napari_slagseg.widgets.session import Session
 from napari_slagseg.widgets.step_page import StepPage
-from napari_slagseg.workflow import STEPS
+from napari_slagseg.workflow import STEPS, make_config
 
 if TYPE_CHECKING:
     import napari
 
-_COLUMNS = ("cutout", "score", "off (voxels)", "state")
+_COLUMNS = ("#", "probability", "score", "off", "step", "state")
+_TIPS = (
+    "its number; in the Alignment dock it is chosen, too",
+    "that the map lies within two voxels of the truth all over the cutout",
+    "correlation of map and CT there",
+    "distance from the common surface in voxels",
+    "largest step inside the cutout in voxels: large across a crack",
+    "accepted and locked cutouts go into the ground truth",
+)
+_REDRAW_MS = 400
+_OF_ONE_RUN = ("maps", "start", "cutouts", "again")
+"""Settings that the Alignment dock and its buttons give to a single run."""
 
 
 class RegisterPage(StepPage):
-    """Placement of the maps, with the map in the CT and a table of its cutouts."""
+    """Placement of the maps, with the map in the CT and a table of its cutouts.
+
+    Signals
+    -------
+    look_asked : (bool)
+        Open the Alignment dock, with the landmarks if true.
+    """
+
+    look_asked = Signal(bool)
 
     def __init__(self, session: Session, viewer: napari.Viewer) -> None:
         super().__init__(
@@ -44,13 +66,29 @@ class RegisterPage(StepPage):
             "Finds where each mineral map lies in the CT. No starting position is needed; "
             "a height window or an angle makes it faster.",
             basic=("mirror", "again"),
+            hidden=("start", "cutouts"),
             button="Place the maps",
         )
         self.viewer = viewer
+        self.alignment = session.alignment
+        self.latest = Latest(self)
         self.maps = QComboBox()
-        self.maps.currentTextChanged.connect(self._show_map)
+        self.maps.currentTextChanged.connect(self._choose_map)
         self.about = QLabel()
         self.about.setWordWrap(True)
+        self.look = QPushButton("Look at the fit")
+        self.look.setProperty("reads_only", True)
+        self.look.setToolTip(
+            "opens the Alignment dock: map and CT on the map's surface, cutouts, nudging, landmarks"
+        )
+        self.look.clicked.connect(lambda: self.look_asked.emit(False))
+        self.help = RefusalHelp()
+        self.help.height_asked.connect(self.height_from_viewer)
+        self.help.landmarks_asked.connect(lambda: self.look_asked.emit(True))
+        self.help.mirror_asked.connect(self.set_mirror)
+        self.help.search_asked.connect(
+            lambda: self.run_with({"maps": [self.alignment.name], "again": True})
+        )
         self.opacity = QSlider(Qt.Orientation.Horizontal)
         self.opacity.setRange(0, 100)
         self.opacity.setValue(60)
@@ -67,10 +105,14 @@ class RegisterPage(StepPage):
         )
         self.thickness.editingFinished.connect(self._redraw)
         go = QPushButton("Go to the map")
+        go.setProperty("reads_only", True)
         go.clicked.connect(self._go)
         form = QFormLayout()
-        form.addRow("Map", self.maps)
-        form.addRow("", self.about)
+        row = QHBoxLayout()
+        row.addWidget(self.maps, 1)
+        row.addWidget(self.look)
+        form.addRow("Map", row)
+        form.addRow(self.about)
         form.addRow("Opacity", self.opacity)
         form.addRow("CT slice", self.slice)
         row = QHBoxLayout()
@@ -78,15 +120,24 @@ class RegisterPage(StepPage):
         row.addWidget(go)
         form.addRow("Drawn thickness", row)
         self.extra.addLayout(form)
+        self.extra.addWidget(self.help)
         self.table = QTableWidget(0, len(_COLUMNS))
         self.table.setHorizontalHeaderLabels(_COLUMNS)
-        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        for j, tip in enumerate(_TIPS):
+            self.table.horizontalHeaderItem(j).setToolTip(tip)
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setStretchLastSection(True)
         self.table.verticalHeader().setVisible(False)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setMinimumHeight(170)
+        self.table.setMinimumHeight(110)
+        self.table.itemSelectionChanged.connect(self._rows_chosen)
         self.extra.addWidget(self.table, 1)
         buttons = QHBoxLayout()
+        buttons.setContentsMargins(0, 0, 0, 0)
+        self.states = QWidget()
+        self.states.setLayout(buttons)
         for text, state, tip in (
             ("Accept", "accepted", "use the chosen cutouts"),
             ("Reject", "rejected", "leave the chosen cutouts out of the ground truth"),
@@ -96,52 +147,167 @@ class RegisterPage(StepPage):
             button.setToolTip(tip)
             button.clicked.connect(lambda _=False, state=state: self.set_states(state))
             buttons.addWidget(button)
-        self.extra.addLayout(buttons)
+        self.extra.addWidget(self.states)
         viewer.dims.events.current_step.connect(self._follow_slice)
+        self._redraw_soon = QTimer(self)
+        self._redraw_soon.setSingleShot(True)
+        self._redraw_soon.setInterval(_REDRAW_MS)
+        self._redraw_soon.timeout.connect(self._redraw_beside)
+        self.latest.done.connect(self._drawn)
+        self.latest.failed.connect(self.failed)
+        self.alignment.map_changed.connect(self._show_map)
+        self.alignment.stored.connect(self._stored)
+        self.alignment.scored.connect(self._show_map)
+        self.alignment.moved.connect(self._moved)
+        self.alignment.chosen_changed.connect(self._choose_rows)
+        self.alignment.failed.connect(self.failed.emit)
 
     def refresh(self, project: Project) -> None:
         """Show the placements that the project holds."""
         super().refresh(project)
-        chosen = self.maps.currentText()
-        self.maps.blockSignals(True)
-        self.maps.clear()
-        self.maps.addItems(list(project.placed_maps()))
-        self.maps.setCurrentIndex(max(0, self.maps.findText(chosen)))
-        self.maps.blockSignals(False)
+        # a run for one map, or from here, is no setting for the next one
+        usual = self.step.config().model_dump()
+        self.form.set_values({name: usual[name] for name in _OF_ONE_RUN if name in usual})
         self.slice.blockSignals(True)
         self.slice.setRange(0, project.description.ct.shape[0] - 1)
         self.slice.blockSignals(False)
-        self._show_map(self.maps.currentText())
+        self._show_map()
 
-    def _placed(self) -> PlacedMap | None:
-        project, name = self.session.project, self.maps.currentText()
-        try:
-            return project.placed_map(name) if project is not None and name else None
-        except SlagsegError as error:
-            self.failed.emit(str(error))
-            return None
+    def _choose_map(self, name: str) -> None:
+        if name:
+            self.alignment.look_at(name)
 
     def _show_map(self, _: str = "") -> None:
-        placed = self._placed()
-        cutouts = placed.cutouts if placed is not None else ()
-        self.table.setRowCount(len(cutouts))
-        for i, c in enumerate(cutouts):
-            values = (str(i), f"{c.score:.3f}", f"{c.residual_voxels:.2f}", c.state)
-            for j, text in enumerate(values):
-                item = QTableWidgetItem(text)
-                if j == len(values) - 1:
-                    item.setForeground(QColor(layers.STATE_COLOURS[c.state]))
-                self.table.setItem(i, j, item)
+        """Show what the model looks at."""
+        project, placed = self.session.project, self.alignment.placed
+        names = list(project.map_names()) if project is not None else []
+        self.maps.blockSignals(True)
+        if [self.maps.itemText(i) for i in range(self.maps.count())] != names:
+            self.maps.clear()
+            self.maps.addItems(names)
+        self.maps.setCurrentIndex(self.maps.findText(self.alignment.name))
+        self.maps.blockSignals(False)
+        self._fill_table()
+        self.help.show_map(placed)
+        refused = placed is not None and not placed.placed
+        # its cutouts are used for nothing; the room is for what helps
+        self.table.setVisible(not refused)
+        self.states.setVisible(not refused)
         if placed is None:
             self.about.setText("not placed yet")
             return
         state = "placed" if placed.placed else "<b>refused</b>"
         mirrored = ", mirrored" if placed.mirrored else ""
+        sure = "" if placed.probability is None else f", probability {placed.probability:.2f}"
+        used = sum(c.accepted for c in placed.cutouts)
+        counts = "" if refused else f", {used} of {len(placed.cutouts)} cutouts accepted"
         self.about.setText(
-            f"{state}{mirrored}, score {placed.score:.3f}, "
-            f"{sum(c.accepted for c in cutouts)} of {len(cutouts)} cutouts accepted"
-            + (f"<br>{placed.reason}" if placed.reason else "")
+            f"{state}{mirrored}, score {placed.score:.3f}{sure}{counts}"
+            + (f"<br>{placed.reason}" if placed.reason and placed.placed else "")
         )
+
+    def _fill_table(self) -> None:
+        placed = self.alignment.placed
+        cutouts = placed.cutouts if placed is not None else ()
+        self.table.blockSignals(True)
+        self.table.setRowCount(len(cutouts))
+        for i, c in enumerate(cutouts):
+            colour = QColor(outlines.colour_of(c))
+            for j, text in enumerate(_row(i, c)):
+                item = self.table.item(i, j)
+                if item is None:
+                    item = QTableWidgetItem()
+                    self.table.setItem(i, j, item)
+                item.setText(text)
+                if j in (1, len(_COLUMNS) - 1):
+                    item.setForeground(colour)
+        self.table.blockSignals(False)
+        self._choose_rows()
+
+    def _rows_chosen(self) -> None:
+        self.alignment.choose({index.row() for index in self.table.selectedIndexes()})
+
+    def _choose_rows(self) -> None:
+        """Mark the rows of the cutouts that were chosen elsewhere."""
+        rows = {index.row() for index in self.table.selectedIndexes()}
+        chosen = self.alignment.chosen
+        if rows == set(chosen):
+            return
+        model = self.table.model()
+        wanted = QItemSelection()
+        for i in chosen:
+            wanted.select(model.index(i, 0), model.index(i, len(_COLUMNS) - 1))
+        self.table.blockSignals(True)
+        self.table.selectionModel().select(wanted, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+        if chosen:
+            self.table.scrollTo(model.index(chosen[0], 0))
+        self.table.blockSignals(False)
+
+    # -- steering ----------------------------------------------------------
+
+    def _moved(self) -> None:
+        """Follow a nudge in the rows of the cutouts that it moves."""
+        placed = self.alignment.placed
+        for i in self.alignment.chosen:
+            for j, text in enumerate(_row(i, placed.cutouts[i])):
+                self.table.item(i, j).setText(text)
+
+    def _stored(self) -> None:
+        placed = self.alignment.placed
+        self._show_map()
+        if placed is not None and placed.placed:
+            layers.add_cutouts(self.viewer, placed)
+        self._redraw_soon.start()
+
+    def _redraw_beside(self) -> None:
+        """Draw the map into the CT again, off the window's thread; say what is out of date."""
+        self.session.results_changed.emit("placement")
+        placed, project = self.alignment.placed, self.session.project
+        if placed is None or project is None or not placed.placed or placed.surface is None:
+            return
+        if layers.map_layer_name(placed.map_name) in self.viewer.layers:
+            thickness = self.thickness.value()
+            self.latest.ask(
+                "sheet", lambda: (project, placed, layers.sheet(project, placed, thickness))
+            )
+
+    def _drawn(self, _: str, result: object) -> None:
+        project, placed, data = result
+        if project is self.session.project:
+            layers.show_sheet(self.viewer, project, placed, data)
+
+    def set_states(self, state: str) -> None:
+        """Give the chosen cutouts a state, and store it at once."""
+        self.alignment.set_states(state)
+
+    def run_with(self, values: dict[str, object]) -> None:
+        """Run the step with some settings other than the page's."""
+        try:
+            config = make_config(self.step, {**self.form.values(), **values})
+        except SlagsegError as error:
+            self.failed.emit(str(error))
+            return
+        self.run_asked.emit([(self.step.name, config.model_dump(mode="json"))])
+
+    # -- what helps a refused map ------------------------------------------
+
+    def height_from_viewer(self) -> None:
+        """Take the height window from the slice that the main viewer shows."""
+        project = self.session.project
+        if project is None or self.viewer.dims.ndim < 3:
+            return
+        at, last = int(self.viewer.dims.current_step[0]), project.description.ct.shape[0] - 1
+        low, high = max(0, at - WINDOW_SLICES), min(last, at + WINDOW_SLICES)
+        self.form.set_values({"height_low": float(low), "height_high": float(high)})
+        self.help.say(f"Height window set: slices {low} to {high}.")
+
+    def set_mirror(self, value: str) -> None:
+        """Set the mirror state."""
+        self.form.set_values({"mirror": value})
+        words = {"yes": "mirrored", "no": "not mirrored", "auto": "tried both ways"}[value]
+        self.help.say(f"Mirror state set: {words}.")
+
+    # -- the main viewer ---------------------------------------------------
 
     def _set_opacity(self, value: int) -> None:
         name = layers.map_layer_name(self.maps.currentText())
@@ -159,12 +325,12 @@ class RegisterPage(StepPage):
             self.slice.blockSignals(False)
 
     def _redraw(self) -> None:
-        placed, project = self._placed(), self.session.project
+        placed, project = self.alignment.placed, self.session.project
         if placed is not None and project is not None:
             layers.add_map(self.viewer, project, placed, self.thickness.value())
 
     def _go(self) -> None:
-        placed = self._placed()
+        placed = self.alignment.placed
         if placed is None or placed.surface is None:
             return
         self._redraw()
@@ -177,26 +343,17 @@ class RegisterPage(StepPage):
         self.viewer.dims.ndisplay = 2
         self._set_slice(int(np.rint(np.median(placed.surface.zyx[..., 0]))))
 
-    def set_states(self, state: str) -> None:
-        """Give the chosen cutouts a state, and store it at once."""
-        placed, project = self._placed(), self.session.project
-        rows = sorted({index.row() for index in self.table.selectedIndexes()})
-        if placed is None or project is None or not rows:
-            self.failed.emit("Choose one or more cutouts in the table first.")
-            return
-        if not self.session.writable:
-            self.failed.emit(self.session.read_only_reason)
-            return
-        changed = placed.with_states(dict.fromkeys(rows, state))
-        try:
-            with project.writing():
-                project.save_placed(changed, event="cutouts changed")
-        except SlagsegError as error:
-            self.failed.emit(str(error))
-            return
-        layers.add_cutouts(self.viewer, changed)
-        self._show_map()
-        self.session.results_changed.emit("register")
+
+def _row(index: int, cutout: Cutout) -> tuple[str, ...]:
+    """Cells of a cutout."""
+    return (
+        str(index),
+        "" if cutout.probability is None else f"{cutout.probability:.2f}",
+        f"{cutout.score:.3f}",
+        f"{cutout.residual_voxels:.2f}",
+        "" if cutout.step_voxels is None else f"{cutout.step_voxels:.2f}",
+        cutout.state,
+    )
 
 
 __all__ = ["RegisterPage"]

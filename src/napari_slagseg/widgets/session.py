@@ -10,6 +10,7 @@ from psygnal import Signal
 
 from napari_slagseg.data import Volume
 from napari_slagseg.project import Project, ProjectLockedError
+from napari_slagseg.widgets.alignment import Alignment
 
 if TYPE_CHECKING:
     import napari
@@ -41,6 +42,8 @@ class Session:
         self.project: Project | None = None
         self.read_only_reason = ""
         self._volume: Volume | None = None
+        self.alignment = Alignment(self)
+        """The placement that is looked at."""
 
     @property
     def writable(self) -> bool:
@@ -72,12 +75,14 @@ class Session:
         except ProjectLockedError as error:
             self.read_only_reason = str(error)
         self.project, self._volume = project, volume
+        self.alignment.reload()
         self.project_changed.emit(project)
         return project
 
     def close(self) -> None:
         """Close the project and give its lock back."""
         if self.project is not None:
+            self.alignment.flush()
             self.project.lock.release()
         self.project, self._volume = None, None
 

@@ -131,6 +131,7 @@ class WorkflowDock(QWidget):
         self.correct_page = CorrectPage(self.session, napari_viewer)
         self.measure_page = MeasurePage(self.session)
         self.show_measure = QPushButton("Show table and curves")
+        self.show_measure.setProperty("reads_only", True)
         self.show_measure.clicked.connect(self._open_measure_dock)
         self.measure_page.extra.addWidget(self.show_measure)
         self.measure_page.extra.addStretch(1)
@@ -182,6 +183,7 @@ class WorkflowDock(QWidget):
             page.run_asked.connect(self.run)
             page.failed.connect(self.say_error)
         self.correct_page.told.connect(self._say)
+        self.register_page.look_asked.connect(self.open_alignment_dock)
         self.runner.started.connect(self._started)
         self.runner.progressed.connect(self._progressed)
         self.runner.ended.connect(self._ended)
@@ -243,7 +245,7 @@ class WorkflowDock(QWidget):
             self.legend.show_table(project.phase_table().grouped()[0])
 
     def _results_changed(self, step: str) -> None:
-        if step in ("register", "correct"):
+        if step in ("register", "correct", "placement"):
             self.refresh()
 
     # -- running -----------------------------------------------------------
@@ -259,6 +261,7 @@ class WorkflowDock(QWidget):
         if self.runner.busy:
             self.say_error("A step is running already; wait for it or cancel it.")
             return
+        self.session.alignment.flush()
         self._set_busy(True)
         self.runner.start(self.session.project, steps)
 
@@ -285,9 +288,10 @@ class WorkflowDock(QWidget):
         self.run_all.setEnabled(allowed)
         for _, page, _ in self.pages[1:]:
             for button in page.findChildren(QPushButton):
-                if button is not self.show_measure:
+                if not button.property("reads_only"):
                     button.setEnabled(allowed)
         self.project_page.setEnabled(not busy)
+        self.session.alignment.set_busy(busy)
         if not busy:
             self.bar.setRange(0, 1000)
             self.bar.setValue(0)
@@ -311,6 +315,8 @@ class WorkflowDock(QWidget):
 
     def _ended(self, name: str, outcome: str, text: str, warnings: tuple[str, ...]) -> None:
         self._show_results(name)
+        if name in ("register", "run"):
+            self.session.alignment.reload()
         self.refresh()
         if outcome == "done":
             self._say(text)
@@ -327,6 +333,8 @@ class WorkflowDock(QWidget):
                 "What was finished is kept. The details are in napari's log."
             )
         self.session.results_changed.emit(name)
+        if name == "register" and outcome == "done":
+            self.open_alignment_dock()
 
     def _show_results(self, name: str) -> None:
         project = self.session.project
@@ -351,6 +359,12 @@ class WorkflowDock(QWidget):
 
         add_measure_dock(self.viewer)
 
+    def open_alignment_dock(self, landmarks: bool = False) -> None:
+        """Show map and CT together, to look at the fit and to steer it."""
+        from napari_slagseg.widgets.launch import add_alignment_dock
+
+        add_alignment_dock(self.viewer, landmarks=landmarks)
+
     def _say(self, text: str) -> None:
         self.stage.setText(text)
         show_info(text)
@@ -370,6 +384,7 @@ class WorkflowDock(QWidget):
     def closeEvent(self, event: object) -> None:
         """Stop what runs and give the project's lock back."""
         self.runner.cancel()
+        self.register_page.latest.close()
         self.session.close()
         super().closeEvent(event)
 

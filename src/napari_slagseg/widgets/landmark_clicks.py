@@ -1,0 +1,183 @@
+"""Clicking landmarks by turns: a place in the map, then its partner in the CT."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal
+
+from napari_slagseg.data import VoxelSize
+from napari_slagseg.widgets import layers
+from napari_slagseg.widgets.alignment import Alignment
+from napari_slagseg.widgets.landmark_colours import landmark_colours
+
+if TYPE_CHECKING:
+    import napari
+
+_CLICK_PIXELS = 4.0
+
+POINT_VOXELS = 14.0
+"""A landmark in the CT is seen in so many slices."""
+
+
+class LandmarkClicks(QObject):
+    """Which landmark comes next, and the clicks in the main viewer.
+
+    Signals
+    -------
+    told : (str)
+        What to click next.
+    changed : ()
+        A half pair was set or forgotten.
+    """
+
+    told = Signal(str)
+    changed = Signal()
+
+    def __init__(self, alignment: Alignment, viewer: napari.Viewer, parent: QObject) -> None:
+        super().__init__(parent)
+        self.alignment, self.viewer = alignment, viewer
+        self.pixel: tuple[float, float] | None = None
+        """Map place that waits for its partner in the CT."""
+        self.on = False
+
+    @property
+    def _next_number(self) -> int:
+        found = self.alignment.landmarks
+        return 1 + (0 if found is None else len(found))
+
+    def switch(self, on: bool) -> None:
+        """Listen to clicks in the main viewer, or leave them alone."""
+        if on == self.on:
+            return
+        self.on = on
+        self.pixel = None
+        callbacks = self.viewer.mouse_drag_callbacks
+        if on:
+            callbacks.append(self._drag)
+        elif self._drag in callbacks:
+            callbacks.remove(self._drag)
+        self.tell()
+        self.changed.emit()
+
+    def tell(self) -> None:
+        """Say what to click next."""
+        if not self.on:
+            return
+        n = self._next_number
+        why = self.alignment.locked_out
+        if why:
+            self.told.emit(why)
+        elif self.pixel is None:
+            self.told.emit(f"Landmark {n}: click a place in the <b>map</b> (here).")
+        elif self.viewer.dims.ndisplay != 2:
+            self.told.emit(
+                f"Landmark {n}: show <b>slices</b> in the main viewer (Back to 2D), then click "
+                "the same place there."
+            )
+        else:
+            self.told.emit(
+                f"Landmark {n}: click the same place in the <b>CT</b> (main viewer; move its "
+                "slider to the right slice first)."
+            )
+
+    def click_map(self, row: float, column: float) -> None:
+        """Set the map's half of a pair; a second click before the CT's moves it."""
+        shape = self._map_shape()
+        if self.alignment.locked_out or shape is None:
+            self.tell()
+            return
+        if not (-0.5 <= row <= shape[0] - 0.5 and -0.5 <= column <= shape[1] - 0.5):
+            self.told.emit("That is outside of the map.")
+            return
+        self.pixel = (row, column)
+        self.tell()
+        self.changed.emit()
+
+    def click_ct(self, zyx: tuple[float, float, float]) -> bool:
+        """Set the CT's half; the pair is stored. True if it was taken."""
+        project = self.alignment.project
+        if project is None or self.alignment.locked_out:
+            self.tell()
+            return False
+        if self.pixel is None:
+            self.told.emit("Click the <b>map</b> first, then its partner in the CT.")
+            return False
+        shape = project.description.ct.shape
+        if not all(-0.5 <= v <= n - 0.5 for v, n in zip(zyx, shape)):
+            self.told.emit("That is outside of the CT.")
+            return False
+        pixel, self.pixel = self.pixel, None
+        stored = self.alignment.add_pair(pixel, zyx)
+        if not stored:
+            self.pixel = pixel
+        self.tell()
+        self.changed.emit()
+        return stored
+
+    def _map_shape(self) -> tuple[int, int] | None:
+        project = self.alignment.project
+        for entry in project.description.maps if project is not None else ():
+            if entry.name == self.alignment.name:
+                return entry.shape
+        return None
+
+    def _drag(self, viewer: napari.Viewer, event: object) -> Iterator[None]:
+        if event.button != 1 or viewer.dims.ndisplay != 2 or viewer.dims.ndim < 3:
+            return
+        start = np.asarray(event.pos, float)
+        position = np.asarray(event.position, float)
+        yield
+        while event.type == "mouse_move":
+            yield
+        if np.hypot(*(np.asarray(event.pos, float) - start)) <= _CLICK_PIXELS:
+            voxel = np.asarray(self.alignment.project.voxel_size_um)
+            self.click_ct(tuple(float(v) for v in position[-3:] / voxel))
+
+    def pixels(self) -> np.ndarray:
+        """Map places of all pairs, and of the half one."""
+        found = self.alignment.landmarks
+        pixels = np.zeros((0, 2)) if found is None else np.asarray(found.pixels, float)
+        return pixels if self.pixel is None else np.concatenate([pixels, [self.pixel]])
+
+
+def layer_name(map_name: str) -> str:
+    """Name of the layer with a map's landmarks in the CT."""
+    return f"{map_name} landmarks"
+
+
+def show_in_ct(
+    viewer: napari.Viewer,
+    map_name: str,
+    voxels: np.ndarray,
+    worst: int | None,
+    voxel_size_um: VoxelSize,
+) -> None:
+    """Numbered points in the main viewer; without any the layer goes."""
+    name = layer_name(map_name)
+    if name in viewer.layers:
+        viewer.layers.remove(name)
+    if not len(voxels):
+        return
+    active = viewer.layers.selection.active
+    layer = viewer.add_points(
+        voxels,
+        name=name,
+        face_color=landmark_colours(len(voxels)),
+        border_color=["#ff0000" if i == worst else "#ffffff" for i in range(len(voxels))],
+        border_width=0.1,
+        size=POINT_VOXELS,
+        projection_mode="rescale_spherical",
+        blending="translucent_no_depth",
+        features={"number": [str(i + 1) for i in range(len(voxels))]},
+        text={"string": "{number}", "size": 9, "color": "white"},
+        **layers.placement(voxel_size_um),
+    )
+    layer.editable = False
+    if active is not None:
+        viewer.layers.selection.active = active
+
+
+__all__ = ["LandmarkClicks", "layer_name", "show_in_ct"]
