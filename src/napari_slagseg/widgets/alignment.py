@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +16,6 @@ from napari_slagseg.registration.steering import (
     landmark_residuals,
     nudge_cutout,
     nudge_map,
-    refit_surface,
     similarity_from_landmarks,
 )
 
@@ -74,6 +72,7 @@ class Alignment:
         """For scores while nudging; the dock makes it, for it takes a while."""
         self._pending: Nudge | None = None
         self._moving: tuple[int, ...] = ()
+        self._by_landmarks: tuple[Landmarks, PlacedMap | None] | None = None
 
     # -- what is looked at -------------------------------------------------
 
@@ -271,13 +270,17 @@ class Alignment:
         project, landmarks = self.project, self.landmarks
         if project is None or landmarks is None or len(landmarks) < 3:
             return None
+        if self._by_landmarks is not None and self._by_landmarks[0] is landmarks:
+            return self._by_landmarks[1]
         entry = next(e for e in project.description.maps if e.name == self.name)
         ct = project.description.ct
+        found = None
         try:
-            return similarity_from_landmarks(landmarks, entry, ct.shape, ct.voxel_size_um)
+            found = similarity_from_landmarks(landmarks, entry, ct.shape, ct.voxel_size_um)
         except SlagsegError as error:
             self.failed.emit(str(error))
-            return None
+        self._by_landmarks = (landmarks, found)
+        return found
 
     def residuals(self) -> np.ndarray | None:
         """Distance of each pair, in voxels, from where the landmarks alone put the map."""
@@ -324,15 +327,10 @@ class Alignment:
 
 
 def _nudged(placed: PlacedMap, cutouts: Sequence[int], nudge: Nudge) -> PlacedMap:
-    """Several cutouts moved, each about its own middle, and one surface through the result."""
-    if len(cutouts) == 1:
-        return nudge_cutout(placed, cutouts[0], nudge)
-    moved, details = list(placed.cutouts), placed.details
+    """Several cutouts moved, each about its own middle."""
     for i in cutouts:
-        # alone, so that the surface is fitted once for all of them
-        alone = nudge_cutout(replace(placed, cutouts=(placed.cutouts[i],)), 0, nudge)
-        moved[i], details = alone.cutouts[0], alone.details
-    return refit_surface(replace(placed, cutouts=tuple(moved), details=details))
+        placed = nudge_cutout(placed, i, nudge)
+    return placed
 
 
 def _sum(a: Nudge, b: Nudge) -> Nudge:

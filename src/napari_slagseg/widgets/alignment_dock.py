@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -90,6 +91,8 @@ class AlignmentDock(QWidget):
         self._by_landmarks: PlacedMap | None = None
         self._live_score = ""
         self._pairs_before = 0
+        self._watched: QWidget | None = None
+        self._shut = False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.view = AlignmentView()
@@ -99,10 +102,9 @@ class AlignmentDock(QWidget):
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
         self._rest.timeout.connect(self._rested)
-        self._keys = KeyCatcher(self.press, self.release, self)
+        self._keys = KeyCatcher(self.view.native, self.press, self.release, self)
         self.view.native.installEventFilter(self._keys)
         self.installEventFilter(self._keys)
-        self._watched: QWidget | None = None
         self._connect()
         self._map_changed(self.alignment.name)
 
@@ -229,16 +231,23 @@ class AlignmentDock(QWidget):
         self.latest.done.connect(self._made)
         self.latest.failed.connect(self._say)
         self.viewer.dims.events.ndisplay.connect(self._follow_3d)
-        a = self.alignment
-        a.map_changed.connect(self._map_changed)
-        a.moved.connect(self._moved)
-        a.stored.connect(self._stored)
-        a.chosen_changed.connect(self._show_cutouts)
-        a.scored.connect(self._show_cutouts)
-        a.failed.connect(self._say)
-        a.may_change.connect(self._show_state)
+        for signal, slot in self._follows():
+            signal.connect(slot)
         self._view_chosen()
         self._follow_3d()
+
+    def _follows(self) -> list[tuple[object, Callable[..., None]]]:
+        """Signals of the model, and what follows them here."""
+        a = self.alignment
+        return [
+            (a.map_changed, self._map_changed),
+            (a.moved, self._moved),
+            (a.stored, self._stored),
+            (a.chosen_changed, self._show_cutouts),
+            (a.scored, self._show_cutouts),
+            (a.failed, self._say),
+            (a.may_change, self._show_state),
+        ]
 
     def _say(self, text: str) -> None:
         self.hint.setText(f"<span style='color:#d55e00'>{text}</span>")
@@ -652,7 +661,7 @@ class AlignmentDock(QWidget):
             self._watched.installEventFilter(self)
 
     def hideEvent(self, event: object) -> None:
-        """Lose nothing when the dock is closed, and leave the main viewer's clicks alone."""
+        """Lose nothing when the dock is closed."""
         self.alignment.flush()
         super().hideEvent(event)
 
@@ -669,6 +678,12 @@ class AlignmentDock(QWidget):
             self.alignment.flush()
         return False
 
+    def event(self, event: QEvent) -> bool:
+        """Shut when napari takes the widget out of its dock: the dock was closed for good."""
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None and self._watched:
+            self.shut()
+        return super().event(event)
+
     def closeEvent(self, event: object) -> None:
         """Stop the thread and give the canvas back."""
         self.shut()
@@ -676,11 +691,22 @@ class AlignmentDock(QWidget):
 
     def shut(self) -> None:
         """Store, stop, and let go of the viewer."""
+        if self._shut:
+            return
+        self._shut = True
         self.alignment.flush()
         self._rest.stop()
         self.clicks.switch(False)
+        surface_layers.show_from_above(self.viewer, self.session.project, None)
+        for signal, slot in self._follows():
+            signal.disconnect(slot)
+        self.viewer.dims.events.ndisplay.disconnect(self._follow_3d)
         self.latest.close()
         self.view.close_canvas()
+        if isinstance(self._watched, QMainWindow) and self._watched.isVisible():
+            self._watched.removeEventFilter(self)
+            left_docks_as_tabs(self._watched, False)
+        self._watched = None
 
 
 def _without_ct(look: Look) -> Look:

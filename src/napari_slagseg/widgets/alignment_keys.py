@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QKeyEvent
+from qtpy.QtWidgets import QWidget
 
 from napari_slagseg.registration.steering import Nudge
 
@@ -111,6 +112,9 @@ class KeyCatcher(QObject):
 
     Parameters
     ----------
+    canvas : QWidget
+        Its other keys go to the dock's window, not to the small viewer in it: there,
+        napari's own keys would delete layers and move axes.
     pressed : callable
         Called with the action, its factor, and whether the key is held (auto-repeat).
     released : callable
@@ -120,12 +124,13 @@ class KeyCatcher(QObject):
 
     def __init__(
         self,
+        canvas: QWidget,
         pressed: Callable[[KeyAction, float, bool], None],
         released: Callable[[], None],
         parent: QObject,
     ) -> None:
         super().__init__(parent)
-        self._pressed, self._released = pressed, released
+        self._canvas, self._pressed, self._released = canvas, pressed, released
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Take what is in the table; leave the rest."""
@@ -138,13 +143,18 @@ class KeyCatcher(QObject):
             nudging = any(event.key() in k.keys for k in KEYS if k.action == "nudge")
             if nudging and not event.isAutoRepeat():
                 self._released()
-            return nudging
+            return nudging or self._passed_on(watched, event)
         if found is None:
-            return False
+            return event.type() == QEvent.Type.KeyPress and self._passed_on(watched, event)
         event.accept()
         if event.type() == QEvent.Type.KeyPress:
             self._pressed(*found, event.isAutoRepeat())
         return True
+
+    def _passed_on(self, watched: QObject | None, event: QKeyEvent) -> bool:
+        """Keep a key from the canvas and leave it to the widgets around it."""
+        event.ignore()
+        return watched is self._canvas
 
 
 __all__ = [

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from napari_slagseg.data import Cutout
 from napari_slagseg.widgets.composite import RGB
-from napari_slagseg.widgets.landmark_colours import landmark_colours
+from napari_slagseg.widgets.landmark_colours import POINT_STYLE, dress_points
 from napari_slagseg.widgets.outlines import Segments, chosen_lines, cutout_lines
 
 _LINE_PIXELS = {"rejected": 1.0, "accepted": 2.0, "locked": 3.5, "chosen": 3.0}
@@ -100,26 +100,40 @@ class AlignmentView(QWidget):
         second : float
             Map columns from the first picture to the one beside it; 0 for one picture.
         """
-        same = self._image is not None and self._image.data.shape == rgb.shape
-        if same and (pixel_um, second) == (self._pixel_um, self._second):
-            self._image.data = rgb
+        if self._image is None:
+            self._make_layers(rgb)
+        same = self._image.data.shape == rgb.shape and self._image.visible
+        same = same and (pixel_um, second) == (self._pixel_um, self._second)
+        self._image.data = rgb
+        if same:
             return
+        self._image.visible = True
         self._pixel_um, self._second = pixel_um, second
-        self.model.layers.clear()
-        self._lines.clear()
-        self._points = None
-        self._image = self.model.add_image(
-            rgb, rgb=True, name="picture", interpolation2d="nearest", **self._placement(step)
-        )
-        for name in _LINE_PIXELS:
-            self._lines[name] = self.model.add_vectors(
-                np.zeros((0, 2, 2)), name=name, vector_style="line", **self._placement()
-            )
-        self.model.layers.selection.active = self._image
-        self.model.canvas.overlays.scale_bar.visible = True
+        for layer in self.model.layers:
+            layer.scale = self._placement(step if layer is self._image else 1)["scale"]
         self._fit()
         self.show_cutouts(*self._shown)
         self.show_landmarks(*self._landmarks)
+
+    def _make_layers(self, rgb: RGB) -> None:
+        """Make all layers once; another picture or map is put into the same ones."""
+        self._image = self.model.add_image(
+            rgb, rgb=True, name="picture", interpolation2d="nearest", **self._placement()
+        )
+        for name in _LINE_PIXELS:
+            self._lines[name] = self.model.add_vectors(
+                np.zeros((0, 2, 2)),
+                name=name,
+                vector_style="line",
+                visible=False,
+                **self._placement(),
+            )
+        self._points = self.model.add_points(
+            np.zeros((0, 2)), name="landmarks", visible=False, **POINT_STYLE, **self._placement()
+        )
+        self.model.layers.selection.active = self._image
+        self.model.canvas.overlays.scale_bar.visible = True
+        self._image.visible = False  # not fitted into the canvas yet
 
     def _fit(self) -> None:
         """Show the whole picture."""
@@ -150,11 +164,16 @@ class AlignmentView(QWidget):
         if self._second and len(lines):
             beside = lines + np.array([[0.0, self._second], [0.0, 0.0]])
             lines, colours = np.concatenate([lines, beside]), colours * 2
-        layer.visible = bool(len(lines))
+        wanted = (lines.tobytes(), tuple(colours), self._width(name))
+        if layer.metadata.get("drawn") == wanted:
+            return  # a nudge changes no frame, and drawing them takes its time
+        layer.metadata["drawn"] = wanted
         if len(lines):
             layer.data = lines
             layer.edge_color = colours
             layer.edge_width = self._width(name)
+        if layer.visible != bool(len(lines)):
+            layer.visible = bool(len(lines))
 
     def _width(self, name: str) -> float:
         return self._pixels_on_screen(_LINE_PIXELS[name])
@@ -167,35 +186,15 @@ class AlignmentView(QWidget):
         for name, layer in self._lines.items():
             if layer.visible:
                 layer.edge_width = self._width(name)
-        if self._points is not None:
+        if self._points is not None and self._points.visible:
             self._points.size = self._pixels_on_screen(_POINT_PIXELS)
 
     def show_landmarks(self, pixels: NDArray[np.float64], worst: int | None = None) -> None:
         """Draw numbered landmarks at map positions (n, 2); the worst has a red rim."""
         self._landmarks = (pixels, worst)
-        if self._image is None:
-            return
         if self._points is not None:
-            self.model.layers.remove(self._points)
-            self._points = None
-        n = len(pixels)
-        if not n:
-            return
-        times = 2 if self._second else 1
-        self._points = self.model.add_points(
-            self._landmark_places(),
-            name="landmarks",
-            face_color=landmark_colours(n) * times,
-            border_color=["#ff0000" if i % n == worst else "#ffffff" for i in range(n * times)],
-            border_width=0.1,
-            size=self._pixels_on_screen(_POINT_PIXELS),
-            features={"number": [str(i % n + 1) for i in range(n * times)]},
-            text={"string": "{number}", "size": 10, "color": "white"},
-            # with depth the discs would hide their numbers
-            blending="translucent_no_depth",
-            **self._placement(),
-        )
-        self.model.layers.selection.active = self._image
+            size = self._pixels_on_screen(_POINT_PIXELS)
+            dress_points(self._points, self._landmark_places(), len(pixels), worst, size)
 
     def _landmark_places(self) -> NDArray[np.float64]:
         """Of both pictures, where two lie side by side."""
@@ -227,14 +226,17 @@ class AlignmentView(QWidget):
 
     def clear(self) -> None:
         """Show nothing."""
-        self.model.layers.clear()
-        self._lines.clear()
-        self._image = self._points = None
+        for layer in self.model.layers:
+            layer.visible = False
+            layer.metadata.clear()
 
     def close_canvas(self) -> None:
-        """Give the canvas back before the window goes."""
+        """Give the canvas back before the window goes; the view is of no use after it."""
         self.model.mouse_drag_callbacks.clear()
-        self.canvas.close()
+        self.model.scene.camera.events.zoom.disconnect(self._keep_line_width)
+        canvas, self.canvas = self.canvas, None
+        canvas.close()
+        canvas.setParent(None)
 
 
 __all__ = ["AlignmentView"]

@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_slagseg.data import VoxelSize
 from napari_slagseg.widgets import layers
 from napari_slagseg.widgets.alignment import Alignment
-from napari_slagseg.widgets.landmark_colours import landmark_colours
+from napari_slagseg.widgets.landmark_colours import POINT_STYLE, dress_points
 
 if TYPE_CHECKING:
     import napari
@@ -113,8 +113,8 @@ class LandmarkClicks(QObject):
         stored = self.alignment.add_pair(pixel, zyx)
         if not stored:
             self.pixel = pixel
+            self.changed.emit()
         self.tell()
-        self.changed.emit()
         return stored
 
     def _map_shape(self) -> tuple[int, int] | None:
@@ -157,27 +157,23 @@ def show_in_ct(
 ) -> None:
     """Numbered points in the main viewer; without any the layer goes."""
     name = layer_name(map_name)
-    if name in viewer.layers:
-        viewer.layers.remove(name)
     if not len(voxels):
+        if name in viewer.layers:
+            viewer.layers.remove(name)
         return
-    active = viewer.layers.selection.active
-    layer = viewer.add_points(
-        voxels,
-        name=name,
-        face_color=landmark_colours(len(voxels)),
-        border_color=["#ff0000" if i == worst else "#ffffff" for i in range(len(voxels))],
-        border_width=0.1,
-        size=POINT_VOXELS,
-        projection_mode="rescale_spherical",
-        blending="translucent_no_depth",
-        features={"number": [str(i + 1) for i in range(len(voxels))]},
-        text={"string": "{number}", "size": 9, "color": "white"},
-        **layers.placement(voxel_size_um),
-    )
-    layer.editable = False
-    if active is not None:
-        viewer.layers.selection.active = active
+    if name not in viewer.layers:
+        active = viewer.layers.selection.active
+        layer = viewer.add_points(
+            np.zeros((0, 3)),
+            name=name,
+            projection_mode="rescale_spherical",
+            **POINT_STYLE,
+            **layers.placement(voxel_size_um),
+        )
+        layer.editable = False
+        if active is not None:
+            viewer.layers.selection.active = active
+    dress_points(viewer.layers[name], np.asarray(voxels, float), len(voxels), worst, POINT_VOXELS)
 
 
 __all__ = ["LandmarkClicks", "layer_name", "show_in_ct"]

@@ -218,7 +218,8 @@ class RegisterPage(StepPage):
                 if item is None:
                     item = QTableWidgetItem()
                     self.table.setItem(i, j, item)
-                item.setText(text)
+                if item.text() != text:
+                    item.setText(text)
                 if j in (1, len(_COLUMNS) - 1):
                     item.setForeground(colour)
         self.table.blockSignals(False)
@@ -253,10 +254,7 @@ class RegisterPage(StepPage):
                 self.table.item(i, j).setText(text)
 
     def _stored(self) -> None:
-        placed = self.alignment.placed
         self._show_map()
-        if placed is not None and placed.placed:
-            layers.add_cutouts(self.viewer, placed)
         self._redraw_soon.start()
 
     def _redraw_beside(self) -> None:
@@ -265,6 +263,7 @@ class RegisterPage(StepPage):
         placed, project = self.alignment.placed, self.session.project
         if placed is None or project is None or not placed.placed or placed.surface is None:
             return
+        layers.add_cutouts(self.viewer, placed)
         if layers.map_layer_name(placed.map_name) in self.viewer.layers:
             thickness = self.thickness.value()
             self.latest.ask(

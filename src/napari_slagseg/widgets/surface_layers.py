@@ -114,10 +114,10 @@ def from_above(project: Project, placed: PlacedMap) -> NDArray[np.uint8]:
 
 
 def show_from_above(
-    viewer: napari.Viewer, project: Project, picture: NDArray[np.uint8] | None
+    viewer: napari.Viewer, project: Project | None, picture: NDArray[np.uint8] | None
 ) -> None:
     """Show what `from_above` drew over every slice; None takes it away."""
-    if picture is None:
+    if picture is None or project is None:
         if FROM_ABOVE_LAYER in viewer.layers:
             viewer.layers.remove(FROM_ABOVE_LAYER)
         return

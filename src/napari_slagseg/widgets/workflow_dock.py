@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from html import escape
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ from qtpy.QtWidgets import (
 from napari_slagseg.data import PhaseTable, ProgressEvent, SlagsegError
 from napari_slagseg.project import Project
 from napari_slagseg.widgets import layers
+from napari_slagseg.widgets.background import Latest
 from napari_slagseg.widgets.correct_page import CorrectPage
 from napari_slagseg.widgets.project_page import ProjectPage
 from napari_slagseg.widgets.register_page import RegisterPage
@@ -106,6 +107,7 @@ class WorkflowDock(QWidget):
         self.viewer = napari_viewer
         self.session = session_of(napari_viewer)
         self.runner = StepRunner(self)
+        self.latest = Latest(self)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumWidth(380)
         self.project_page = ProjectPage()
@@ -188,6 +190,8 @@ class WorkflowDock(QWidget):
         self.runner.progressed.connect(self._progressed)
         self.runner.ended.connect(self._ended)
         self.runner.idle.connect(lambda: self._set_busy(False))
+        self.latest.done.connect(self._states_found)
+        self.latest.failed.connect(self.say_error)
         self.session.project_changed.connect(self._project_changed)
         self.session.results_changed.connect(self._results_changed)
 
@@ -231,22 +235,36 @@ class WorkflowDock(QWidget):
         found: dict[str, StepState] = dict.fromkeys(STEPS, "missing")
         with self._said():
             found = states(project)
-        order = ("missing", "stale", "done")
-        for i, (title, page, names) in enumerate(self.pages):
-            sign = ""
-            if names:
-                worst = min((found[name] for name in names), key=order.index)
-                sign = f"   {_SIGNS[worst]}"
-            self.toolbox.setItemText(i, f"{i + 1}  {title}{sign}")
+        self._show_signs(found)
+        for _, page, _ in self.pages:
             if page is not self.project_page:
                 with self._said():
                     page.refresh(project)
         with self._said():
             self.legend.show_table(project.phase_table().grouped()[0])
 
+    def _show_signs(self, found: Mapping[str, StepState]) -> None:
+        """Say in the pages' titles what is done and what is out of date."""
+        order = ("missing", "stale", "done")
+        for i, (title, _, names) in enumerate(self.pages):
+            sign = ""
+            if names:
+                worst = min((found[name] for name in names), key=order.index)
+                sign = f"   {_SIGNS[worst]}"
+            self.toolbox.setItemText(i, f"{i + 1}  {title}{sign}")
+
     def _results_changed(self, step: str) -> None:
-        if step in ("register", "correct", "placement"):
+        if step in ("register", "correct"):
             self.refresh()
+        elif step == "placement" and self.session.project is not None:
+            # while cutouts are nudged: what is out of date is found beside the window
+            project = self.session.project
+            self.latest.ask("states", lambda: (project, states(project)))
+
+    def _states_found(self, _: str, result: object) -> None:
+        project, found = result
+        if project is self.session.project:
+            self._show_signs(found)
 
     # -- running -----------------------------------------------------------
 
@@ -385,6 +403,7 @@ class WorkflowDock(QWidget):
         """Stop what runs and give the project's lock back."""
         self.runner.cancel()
         self.register_page.latest.close()
+        self.latest.close()
         self.session.close()
         super().closeEvent(event)
 
