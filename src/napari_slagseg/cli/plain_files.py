@@ -29,7 +29,15 @@ _FILE = click.Path(path_type=Path)
 @click.command()
 @click.argument("ct", type=_FILE)
 @click.argument("map_file", metavar="MAP", type=_FILE)
-@click.option("--legend", required=True, type=_FILE, help="Phases of the map (CSV or JSON).")
+@click.option("--legend", type=_FILE, help="Phases of the map (CSV or JSON).")
+@click.option(
+    "--grey",
+    is_flag=True,
+    help="The map is a grey image, such as BSE, and has no legend.",
+)
+@click.option(
+    "--mask", type=_FILE, help="Image of the same size, zero where the map shows no sample."
+)
 @ct_options
 @click.option(
     "--pixel-size",
@@ -48,7 +56,7 @@ _FILE = click.Path(path_type=Path)
 @placement_options(leave_out=("maps", "again"))
 @framed
 def place(console: Console, ct: Path, map_file: Path, **values: Any) -> int:
-    """Place one mineral map in a CT.
+    """Place one mineral map, or a grey image of a cut, in a CT.
 
     Ends with code 3 if the map was refused; the files then say so and why. With
     --from-here the placement to start from is the one that --out holds.
@@ -62,6 +70,8 @@ def place(console: Console, ct: Path, map_file: Path, **values: Any) -> int:
             ct,
             map_file,
             legend=values["legend"],
+            grey=values["grey"],
+            mask=values["mask"],
             pixel_size_um=values["pixel_size"],
             out=values["out"],
             coordinates=values["coordinates"],

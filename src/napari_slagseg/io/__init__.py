@@ -3,6 +3,7 @@
 from napari_slagseg.io.atomic import atomic_file, atomic_folder, remove_leftovers, write_error
 from napari_slagseg.io.colours import COLOUR_TOLERANCE, match_colours
 from napari_slagseg.io.fingerprints import fingerprint
+from napari_slagseg.io.grey_maps import read_grey_map
 from napari_slagseg.io.landmarks import read_landmarks, write_landmarks
 from napari_slagseg.io.legends import read_legend, write_legend
 from napari_slagseg.io.maps import read_mineral_map, write_false_colour, write_raster
@@ -34,6 +35,7 @@ __all__ = [
     "match_colours",
     "open_zarr_array",
     "read_frame",
+    "read_grey_map",
     "read_ground_truth",
     "read_json",
     "read_labels",

@@ -69,8 +69,8 @@ def read_mineral_map(
         the pixels match the table.
     """
     path = Path(path)
-    stored = _load_image(path)
-    size = _pixel_size(path, pixel_size_um, stored)
+    stored = load_image(path)
+    size = pixel_size_of(path, pixel_size_um, stored)
     image = stored.data
     if image.size == 0:
         raise SlagsegError(f"{path} is empty: its shape is {image.shape}.")
@@ -103,7 +103,7 @@ def read_mineral_map(
             f"Nothing is known in {path}: every pixel is transparent or -1. Export it again."
         )
     if mask is not None:
-        inside = _read_mask(Path(mask), phases.shape, path)
+        inside = read_mask(Path(mask), phases.shape, path)
         phases[inside & (phases == BACKGROUND)] = UNKNOWN
         phases[~inside] = BACKGROUND
     return MineralMap(
@@ -116,7 +116,8 @@ def read_mineral_map(
     )
 
 
-def _load_image(path: Path) -> StoredArray:
+def load_image(path: Path) -> StoredArray:
+    """Read one plane of any kind of image."""
     if path.suffix.lower() in tiff.SUFFIXES:
         require_file(path, "the mineral map")
         return tiff.read_tiff(path, apply_palette=True)
@@ -157,7 +158,8 @@ def _eight_bit(image: NDArray[Any], path: Path) -> NDArray[np.uint8]:
     return image
 
 
-def _pixel_size(path: Path, given: float | None, stored: StoredArray) -> float:
+def pixel_size_of(path: Path, given: float | None, stored: StoredArray) -> float:
+    """Edge of a pixel in micrometres: the one given, else the file's."""
     if given is None:
         if stored.voxel_size_um is None:
             raise SlagsegError(
@@ -182,8 +184,9 @@ def _pixel_size(path: Path, given: float | None, stored: StoredArray) -> float:
     return size
 
 
-def _read_mask(mask: Path, shape: tuple[int, ...], path: Path) -> NDArray[np.bool_]:
-    stored = _load_image(mask)
+def read_mask(mask: Path, shape: tuple[int, ...], path: Path) -> NDArray[np.bool_]:
+    """(rows, columns) bool: where a mask image is not zero."""
+    stored = load_image(mask)
     data = stored.data[..., :3].max(axis=-1) if stored.colour else stored.data
     if data.shape != shape:
         raise SlagsegError(f"Mask {mask} has the shape {data.shape}, but map {path} has {shape}.")
@@ -240,7 +243,10 @@ def write_raster(mineral_map: MineralMap, path: str | Path) -> None:
 __all__ = [
     "COLOUR_TOLERANCE",
     "LEAST_MATCHED",
+    "load_image",
     "match_values",
+    "pixel_size_of",
+    "read_mask",
     "read_mineral_map",
     "write_false_colour",
     "write_raster",

@@ -47,6 +47,7 @@ def run(
         lambda_foreground=config.lambda_foreground,
         border_reach=config.border_reach,
         balance_phases=config.balance_phases,
+        trust_borders=config.trust_borders,
         follow=config.follow,
         group=config.group,
     )

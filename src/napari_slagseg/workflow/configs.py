@@ -149,6 +149,11 @@ class AnnotateConfig(StepConfig):
         description="how far rare phases are made to weigh as much as common ones: 0 not at all "
         "(K), 1 wholly; for short trainings, which miss rare phases otherwise",
     )
+    trust_borders: bool = Field(
+        default=False,
+        description="let weights fall towards the boundaries of phases and particles, as far as "
+        "the map's place is uncertain there",
+    )
     hold_out: Literal["auto", "map", "cutouts", "none"] = Field(
         default="auto",
         description="what is kept from training to check the networks: "

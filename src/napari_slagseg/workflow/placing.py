@@ -17,6 +17,7 @@ import numpy as np
 
 from napari_slagseg.data import (
     Cutout,
+    GreyMap,
     Landmarks,
     MineralMap,
     PlacedMap,
@@ -74,7 +75,7 @@ def _gpu_driver() -> bool:
 def check_fit(
     ct_shape: tuple[int, int, int],
     voxel_size_um: VoxelSize,
-    mineral_map: MineralMap,
+    mineral_map: MineralMap | GreyMap,
     config: RegisterConfig | None = None,
 ) -> None:
     """Refuse a map that cannot be placed, before seconds go into preparing the CT.
@@ -92,7 +93,7 @@ def check_fit(
 
 def check_hints(
     config: RegisterConfig,
-    mineral_map: MineralMap,
+    mineral_map: MineralMap | GreyMap,
     ct_shape: tuple[int, int, int],
     landmarks: Landmarks | None,
     previous: PlacedMap | None,

@@ -13,6 +13,7 @@ from napari_slagseg import io
 from napari_slagseg.data import (
     BACKGROUND,
     CancelToken,
+    GreyMap,
     MineralMap,
     ParticleTable,
     Phase,
@@ -46,7 +47,9 @@ def place_files(
     ct: str | Path,
     map_file: str | Path,
     *,
-    legend: str | Path,
+    legend: str | Path | None = None,
+    grey: bool = False,
+    mask: str | Path | None = None,
     pixel_size_um: float,
     out: str | Path,
     coordinates: str | Path | None = None,
@@ -63,7 +66,13 @@ def place_files(
 
     Parameters
     ----------
-    ct, map_file, legend : path
+    ct, map_file : path
+    legend : path or None
+        Phases of a mineral map.
+    grey : bool
+        The map is a grey image, such as BSE; it has no legend.
+    mask : path or None
+        Image of the map's size, zero where the map shows no sample.
     pixel_size_um : float
         Of the map.
     out : path
@@ -89,7 +98,7 @@ def place_files(
 
     chosen = config or RegisterConfig()
     volume = io.read_volume(ct, voxel_size_um, raw=raw)
-    mineral_map = io.read_mineral_map(map_file, io.read_legend(legend), pixel_size_um)
+    mineral_map = _read_map(map_file, legend, grey, pixel_size_um, mask)
     pairs = None
     if landmarks is not None:
         pairs = landmarks_of(io.read_landmarks(landmarks), landmarks, mineral_map.name)
@@ -119,6 +128,23 @@ def place_files(
             np.save(file, placed.coordinates(), allow_pickle=False)
     io.write_placed_map(placed, out)
     return placed
+
+
+def _read_map(
+    path: str | Path,
+    legend: str | Path | None,
+    grey: bool,
+    pixel_size_um: float,
+    mask: str | Path | None,
+) -> MineralMap | GreyMap:
+    if grey == (legend is not None):
+        raise SlagsegError(
+            f"Give either the legend of mineral map {path} (--legend FILE), or say that it is a "
+            "grey image (--grey)."
+        )
+    if legend is None:
+        return io.read_grey_map(path, pixel_size_um, mask=mask)
+    return io.read_mineral_map(path, io.read_legend(legend), pixel_size_um, mask=mask)
 
 
 def model_path(path: str | Path) -> Path:
