@@ -112,6 +112,9 @@ def make_config(step: Step, values: Mapping[str, Any]) -> StepConfig:
         return step.config.model_validate(dict(values))
     except ValidationError as error:
         first = error.errors()[0]
+        own = first.get("ctx", {}).get("error")
+        if isinstance(own, SlagsegError) and not first["loc"]:  # said in full already
+            raise SlagsegError(str(own)) from error
         where = " ".join(str(part) for part in first["loc"]) or "the settings"
         raise SlagsegError(
             f"{step.title}: {where.replace('_', ' ')} = {first.get('input')!r}: {first['msg']}."
