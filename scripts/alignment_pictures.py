@@ -11,33 +11,35 @@ import shutil
 import sys
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import napari
 import numpy as np
 from PIL import Image
 
+from napari_slagseg.registration import place_map
 from napari_slagseg.widgets import layers
 from napari_slagseg.widgets.alignment_dock import AlignmentDock
 from napari_slagseg.widgets.launch import (
     add_alignment_dock,
-    add_workflow_dock,
     open_project,
     settle,
 )
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
-WIDTH = 1400
+WIDTH, LARGEST = 1400, 400_000
 
 
 def save(picture: np.ndarray, name: str) -> None:
-    """Write a picture at the docs' width with few colours, for its size."""
+    """Write a picture at the docs' width."""
     image = Image.fromarray(picture[..., :3])
     if image.width > WIDTH:
         image = image.resize((WIDTH, round(image.height * WIDTH / image.width)), Image.LANCZOS)
-    image = image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    image.save(IMAGES / f"alignment_{name}.png", optimize=True)
+    path = IMAGES / f"alignment_{name}.png"
+    image.save(path, optimize=True)
+    if path.stat().st_size > LARGEST:
+        few = image.quantize(256, kmeans=3, dither=Image.Dither.NONE)
+        few.save(path, optimize=True)
 
 
 def rest(dock: AlignmentDock) -> None:
@@ -55,7 +57,7 @@ def main(project: str, name: str = "map_1", refused: str = "map_4") -> None:
     shutil.copytree(Path(project).parent, copy, symlinks=True)
     folder = copy / Path(project).name
     viewer = napari.Viewer()
-    viewer.window.resize(1500, 940)
+    viewer.window.resize(1500, 1000)
     workflow, _ = open_project(viewer, folder)
     for layer in viewer.layers:
         layer.visible = layer.name in (layers.CT_LAYER, layers.map_layer_name(name))
@@ -86,36 +88,36 @@ def main(project: str, name: str = "map_1", refused: str = "map_4") -> None:
     view("swipe", "swipe")
     view("map edges", "edges")
     view("residual", "residual")
+    # real steps, so that the states can be told apart
     dock.outlined.setChecked(True)
     dock.show_view("map edges")
+    dock.alignment.choose((20,))
+    dock.alignment.set_states("rejected")
+    dock.alignment.choose((12,))
+    dock.alignment.set_states("locked")
     dock.alignment.choose((7,))
+    settle(1.0)
     whole("cutouts")
     dock.alignment.choose(())
     dock.switch_3d()
     whole("3d")
     dock.switch_3d()
-    add_workflow_dock(viewer)
-    placed = workflow.session.project.placed_map(refused)
-    if placed.placed:
-        # none is refused in the sample: show what a refusal looks like
-        with workflow.session.project.writing():
-            workflow.session.project.save_placed(
-                replace(
-                    placed,
-                    placed=False,
-                    reason="shown as refused for this picture",
-                    details={
-                        **placed.details,
-                        "refused_because": [{"kind": "correlation", "text": ""}],
-                    },
-                )
-            )
-    viewer.layers[layers.map_layer_name(name)].visible = False
+    # searched where it does not lie, the map is refused
+    opened = workflow.session.project
+    right = opened.placed_map(refused)
+    at, depth = float(np.median(right.surface.zyx[..., 0])), right.ct_shape[0]
+    wrong = (0.0, depth / 4) if at > depth / 2 else (3 * depth / 4, depth - 1.0)
+    nothing = place_map(opened.volume(), opened.mineral_map(refused), height_window=wrong)
+    with opened.writing():
+        opened.save_placed(nothing)
+    for layer in viewer.layers:
+        layer.visible = layer.name == layers.CT_LAYER
     dock.alignment.look_at(refused)
-    dock.alignment.reload()
-    viewer.dims.set_current_step(0, int(np.median(placed.surface.zyx[..., 0])))
+    dock.show_view("checkerboard")
+    viewer.dims.set_current_step(0, round(at))
     workflow.register_page.help.height.click()
     whole("refused")
+    placed = right
     dock.landmarks.at_third.setChecked(False)
     dock.begin_landmarks()
     rows, columns = placed.map_shape

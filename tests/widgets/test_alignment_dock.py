@@ -346,6 +346,20 @@ def test_the_surface_in_3d_and_back(dock, viewer):
     assert viewer.layers["CT"].opacity == 1.0
 
 
+def test_hidden_frames_follow_too(dock, viewer, qtbot):
+    viewer.layers["cut cutouts"].visible = False
+    dock.outlined.setChecked(False)
+    dock.alignment.choose((0,))
+    for state, lines in (("rejected", 28 + 8), ("locked", 12), ("rejected", 36)):
+        dock.alignment.set_states(state)
+        qtbot.waitUntil(lambda n=lines: len(viewer.layers["cut cutouts"].data) == n, timeout=5000)
+    assert not viewer.layers["cut cutouts"].visible
+    assert not dock.view._lines["rejected"].visible
+    dock.outlined.setChecked(True)
+    assert len(dock.view._lines["rejected"].data) == 28
+    assert len(dock.view._lines["accepted"].data) == 8
+
+
 # -- landmarks ---------------------------------------------------------------
 
 PIXELS = ((10.0, 10.0), (70.0, 20.0), (40.0, 85.0), (60.0, 60.0))
@@ -508,13 +522,15 @@ def refused(dock, viewer):
     return add_workflow_dock(viewer).register_page
 
 
-def test_a_refusal_says_why_in_plain_words(refused):
+def test_a_refusal_says_why_in_plain_words(refused, dock):
     assert not refused.help.isHidden()
     text = refused.help.why.text()
     assert "map and CT still look too little alike" in text
-    assert "0.53 is needed" in text
+    assert "0.53 is needed" in refused.help.why.toolTip()
     assert "Two different places fit nearly equally well" in text
     assert refused.table.isHidden()
+    # its cutouts are not judged
+    assert "used for nothing" in dock.cutouts.about.text()
 
 
 def test_without_kinds_the_reason_is_given(refused, dock):

@@ -453,6 +453,9 @@ class AlignmentDock(QWidget):
     def _show_cutouts(self, _: object = None) -> None:
         a = self.alignment
         cutouts = a.placed.cutouts if a.placed is not None else ()
+        if a.placed is not None and not a.placed.placed:
+            # good pieces of a place that is wrong as a whole are not good
+            cutouts = tuple(replace(c, probability=None) for c in cutouts)
         drawn = self.outlined.isChecked() and self.tabs.currentIndex() == _CUTOUTS and a.has_place
         self.view.show_cutouts(cutouts if drawn else (), a.chosen if drawn else ())
         self.cutouts.show_cutouts(a.placed, a.chosen, a.locked_out)

@@ -17,6 +17,7 @@ from napari_slagseg.data import Cutout
 from napari_slagseg.widgets.composite import RGB
 from napari_slagseg.widgets.landmark_colours import POINT_STYLE, dress_points
 from napari_slagseg.widgets.outlines import Segments, chosen_lines, cutout_lines
+from napari_slagseg.widgets.vector_lines import put_lines
 
 _LINE_PIXELS = {"rejected": 1.0, "accepted": 2.0, "locked": 3.5, "chosen": 3.0}
 """Width of the lines on the screen."""
@@ -168,12 +169,11 @@ class AlignmentView(QWidget):
         if layer.metadata.get("drawn") == wanted:
             return  # a nudge changes no frame, and drawing them takes its time
         layer.metadata["drawn"] = wanted
-        if len(lines):
-            layer.data = lines
-            layer.edge_color = colours
-            layer.edge_width = self._width(name)
         if layer.visible != bool(len(lines)):
             layer.visible = bool(len(lines))
+        if len(lines):
+            put_lines(layer, lines, colours)
+            layer.edge_width = self._width(name)
 
     def _width(self, name: str) -> float:
         return self._pixels_on_screen(_LINE_PIXELS[name])

@@ -66,6 +66,12 @@ def chosen_text(placed: PlacedMap | None, chosen: Sequence[int]) -> str:
     """What is known of the chosen cutouts."""
     if placed is None or not placed.cutouts:
         return "This map has no cutouts."
+    if not placed.placed:
+        lines = "This map was <b>refused</b>: its cutouts are used for nothing and not judged."
+        if not chosen:
+            return f"{lines}<br>Nudges move the whole map."
+        of = ", ".join(map(str, chosen))
+        return f"{lines}<br>Chosen: {of}."
     if not chosen:
         used = sum(c.accepted for c in placed.cutouts)
         return (

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_slagseg.data import BACKGROUND, UNKNOWN, PhaseTable, PlacedMap, VoxelSize
 from napari_slagseg.project import Project
 from napari_slagseg.widgets import outlines
+from napari_slagseg.widgets.vector_lines import put_lines
 from napari_slagseg.workflow.segment import segmented_phase_table
 
 if TYPE_CHECKING:
@@ -177,9 +178,7 @@ def add_cutouts(viewer: napari.Viewer, placed: PlacedMap) -> Vectors | None:
     name = cutout_layer_name(placed.map_name)
     if name in viewer.layers:
         layer = viewer.layers[name]
-        layer.data = data
-        layer.features = features
-        layer.edge_color = colours
+        put_lines(layer, data, colours, features)
         return layer
     return viewer.add_vectors(
         data,

@@ -28,6 +28,8 @@ _IN_WORDS = {
     "second_place": "Two different places fit nearly equally well, so neither can be trusted.",
     "cutouts": "Too few parts of the map agree on one smooth surface.",
     "small": "The map is so small that a wrong place can look right.",
+    "doubt": "All in all too little speaks for the best place found.",
+    "probability": "It is too unlikely that the map lies at the best place found.",
     "nothing": "No place was found that fits at all.",
 }
 
@@ -52,24 +54,21 @@ the CT's voxel size are not exchanged, and that the legend names the right colou
 """
 
 
-def why_refused(placed: PlacedMap) -> list[str]:
-    """Reasons of a refusal in plain words, the program's own numbers in brackets.
+def why_refused(placed: PlacedMap) -> list[tuple[str, str]]:
+    """Reasons of a refusal: each in plain words, and with the program's own numbers.
 
     Returns
     -------
-    reasons : list of str
-        Without markup.
+    reasons : list of (str, str)
+        Without markup; the second is "" where there are no numbers.
     """
-    found = placed.details.get("refused_because") or []
     reasons = []
-    for entry in found:
+    for entry in placed.details.get("refused_because") or []:
         text = str(entry.get("text", "")).strip()
         words = _IN_WORDS.get(str(entry.get("kind", "")), "")
-        if words and text:
-            reasons.append(f"{words} ({text.rstrip('.')})")
-        elif words or text:
-            reasons.append(words or text)
-    return reasons or [placed.reason or "No reason was noted. Place the map again."]
+        if words or text:
+            reasons.append((words, text) if words else (text[:1].upper() + text[1:], ""))
+    return reasons or [(placed.reason or "No reason was noted. Place the map again.", "")]
 
 
 class RefusalHelp(QFrame):
@@ -137,7 +136,9 @@ class RefusalHelp(QFrame):
         self.setVisible(refused)
         self.say("")
         if refused:
-            reasons = "".join(f"<li>{escape(r)}</li>" for r in why_refused(placed))
+            found = why_refused(placed)
+            reasons = "".join(f"<li>{escape(words)}</li>" for words, _ in found)
+            self.why.setToolTip("\n".join(numbers for _, numbers in found if numbers))
             self.why.setText(
                 f"<b>{escape(placed.map_name)} was refused.</b><ul style='margin-left:-24px'>"
                 f"{reasons}</ul>One of these helps:"
