@@ -125,9 +125,9 @@ class RefusalHelp(QFrame):
         grid.addWidget(self.more, 1, 1)
         layout = QVBoxLayout(self)
         layout.addWidget(self.why)
+        layout.addWidget(self.done)
         layout.addLayout(grid)
         grid.addWidget(self.search, 2, 0, 1, 2)
-        layout.addWidget(self.done)
         self.setVisible(False)
 
     def show_map(self, placed: PlacedMap | None) -> None:
@@ -146,7 +146,7 @@ class RefusalHelp(QFrame):
 
     def say(self, text: str) -> None:
         """Tell what was set."""
-        self.done.setText(text)
+        self.done.setText(f"<b>{text}</b> Now search this map again." if text else "")
         self.done.setVisible(bool(text))
 
     def explain(self) -> QDialog:
