@@ -14,6 +14,7 @@ from napari_slagseg.data import (
     no_progress,
 )
 from napari_slagseg.registration.coarse import CorrelatorFactory
+from napari_slagseg.registration.crossing import with_crossings
 from napari_slagseg.registration.expected import expected_for
 from napari_slagseg.registration.hints import Hints
 from napari_slagseg.registration.job import polynomial_of
@@ -58,8 +59,8 @@ def place_maps(
     correlator, seed, progress, cancel
         See `place_map`.
     on_placed : callable
-        Told of every placement as soon as it stands; of a refused map a second time
-        if the prior changed the verdict.
+        Told of every placement as soon as it stands; a second time of a refused map
+        if the prior changed the verdict, and of one that crosses another.
 
     Returns
     -------
@@ -117,6 +118,9 @@ def place_maps(
         if again.placed:
             found[source.name] = again
             on_placed(again)
+    for warned in with_crossings([*found.values()], [*known.values()]):
+        found[warned.map_name] = warned
+        on_placed(warned)
     return found
 
 
