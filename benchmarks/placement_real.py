@@ -17,12 +17,12 @@ are of another part of the sand, or of a plane that is not in the volume.
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from benchmarks.placement.__main__ import write_csv
 from benchmarks.placement.embedded import embedded_task, shell, tima
 from benchmarks.placement.measuring import Row, place
 from benchmarks.placement.phantom_job import compile_kernels
@@ -75,10 +75,7 @@ def main() -> None:
                 flush=True,
             )
     if o.csv and rows:
-        with o.csv.open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0].csv()))
-            writer.writeheader()
-            writer.writerows(r.csv() for r in rows)
+        write_csv(o.csv, rows)
     print(
         f"\n{'source':13} {'cuts':>4} {'lost':>4} {'refused':>7} {'median':>7} {'95 %':>7} "
         f"{'worst':>7} {'w.good':>7} {'odd/even':>8} {'s':>6} {'MB':>6} {'nulls accepted':>14}"

@@ -6,13 +6,14 @@
         [--baselines] [--baseline-seeds 3] [--baseline-maps 1] [--jobs 1] [--csv FILE]
 
 Every map of a phantom is placed in its own CT with nothing known beforehand. Errors
-are in voxels over all pixels inside accepted cutouts (median and 95 % of all maps'
-pixels together); `LOST` is a map that was accepted more than two voxels (median) off or
-mirrored wrongly. `centre<1` and `all<1` are shares of the accepted cutouts whose centre,
-and whose worst pixel, lies within one voxel; `good` is the share of cutouts graded good
-and `w.good` the worst pixel of any of those. Foreign maps are of another phantom of the
-same level, and must be refused. Phantoms are kept in DIR. With more than one job every
-placement runs on one thread.
+are in voxels over all pixels of the sample inside accepted cutouts (median and 95 % of
+all maps' pixels together; corners beyond the cylinder, where there is nothing but air,
+count in the CSV's `worst_anywhere` only). `LOST` is a map that was accepted more than two
+voxels (median) off or mirrored wrongly. `centre<1` and `all<1` are shares of the accepted
+cutouts whose centre, and whose worst pixel, lies within one voxel; `good` is the share of
+cutouts graded good and `w.good` the worst pixel of any of those. Foreign maps are of
+another phantom of the same level, and must be refused. Phantoms are kept in DIR. With
+more than one job every placement runs on one thread.
 """
 
 from __future__ import annotations
@@ -84,6 +85,14 @@ def jobs_of(o: argparse.Namespace) -> list[dict[str, Any]]:
     return list(jobs.values())
 
 
+def write_csv(path: Path, rows: list[Any]) -> None:
+    """One line a placement."""
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0].csv()))
+        writer.writeheader()
+        writer.writerows(r.csv() for r in rows)
+
+
 def main() -> None:
     """Print the table."""
     o = options()
@@ -108,6 +117,8 @@ def main() -> None:
         began = time.perf_counter()
         for done in pool.imap_unordered(run, jobs):
             rows += done
+            if o.csv:  # as it goes: a run that is stopped leaves what it measured
+                write_csv(o.csv, rows)
             for r in done:
                 print(
                     f"{r.method:20} {r.preset:7} {r.level:8} {r.seed:4} {r.case:16} {r.map:8} "
@@ -120,10 +131,7 @@ def main() -> None:
     order = {name: i for i, name in enumerate(LEVELS)}
     rows.sort(key=lambda r: (r.case, r.method, r.preset, order[r.level], r.seed, r.map))
     if o.csv:
-        with o.csv.open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0].csv()))
-            writer.writeheader()
-            writer.writerows(r.csv() for r in rows)
+        write_csv(o.csv, rows)
     print(table(rows))
 
 

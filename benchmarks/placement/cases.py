@@ -29,6 +29,8 @@ class Task:
     given: Any
     coordinates: NDArray[np.float32]
     mirrored: bool
+    radius: float | None = None
+    """Of the cylinder in voxels; beyond it there is nothing to be placed."""
     hints: dict[str, Any] = field(default_factory=dict)
 
 
@@ -42,7 +44,9 @@ class Case:
 
 def task(cut: PhantomMap, given: Any = None, **hints: Any) -> Task:
     """Placing a phantom's map."""
-    return Task(cut.mineral_map if given is None else given, cut.coordinates, cut.mirrored, hints)
+    if given is None:
+        given = cut.mineral_map
+    return Task(given, cut.coordinates, cut.mirrored, cut.surface.radius, hints)
 
 
 Make = Callable[[Sample, np.random.Generator], Case]

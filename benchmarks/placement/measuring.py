@@ -41,6 +41,8 @@ class Row:
     median: float = NAN
     p95: float = NAN
     worst: float = NAN
+    worst_anywhere: float = NAN
+    """Pixels beyond the cylinder, where map and CT show nothing, included."""
     share_placed: float = NAN
     cutouts: int = 0
     """Accepted ones; the next two count those of them within one voxel."""
@@ -121,11 +123,14 @@ def judge(row: Row, placed: PlacedMap, task: Task) -> None:
         row.verdict = "ACCEPTED" if placed.placed else "refused"
         return
     distance = distances(placed, task.coordinates)
-    known = distance[np.isfinite(distance)]
-    if not placed.placed or not len(known):
+    within = in_sample(placed, task)
+    if not placed.placed or not np.isfinite(distance[within]).any():
         return
+    row.worst_anywhere = float(np.nanmax(distance))
+    distance[~within] = np.nan
+    known = distance[np.isfinite(distance)]
     fill_errors(row, known)
-    row.share_placed = len(known) / max(1, np.count_nonzero(_inside(placed, task.coordinates)))
+    row.share_placed = len(known) / np.count_nonzero(within)
     uncertainty = placed.uncertainty()
     if np.isfinite(uncertainty).any():
         row.uncertainty = float(np.nanmedian(uncertainty))
@@ -158,16 +163,30 @@ def fill_errors(row: Row, errors: NDArray[np.floating]) -> None:
     row.histogram = np.bincount(bins, minlength=BINS)
 
 
-def _inside(placed: PlacedMap, true: NDArray[np.float32]) -> NDArray[np.bool_]:
+def in_sample(placed: PlacedMap, task: Task) -> NDArray[np.bool_]:
+    """(rows, columns): pixels that truly lie in the CT and, where there is one, its cylinder."""
+    true, inside = task.coordinates, _in_ct(placed, task.coordinates)
+    if task.radius is not None:
+        middle = (np.array(placed.ct_shape[1:]) - 1) / 2
+        off = (true[..., 1:] - middle) * _in_plane(placed)[1:]
+        inside &= np.hypot(off[..., 0], off[..., 1]) <= task.radius
+    return inside
+
+
+def _in_ct(placed: PlacedMap, true: NDArray[np.float32]) -> NDArray[np.bool_]:
     return np.all((true >= -0.5) & (true <= np.array(placed.ct_shape) - 0.5), axis=-1)
+
+
+def _in_plane(placed: PlacedMap) -> NDArray[np.float32]:
+    """Voxel edges in units of the mean edge in the plane."""
+    edges = np.array(placed.voxel_size_um)
+    return (edges / np.sqrt(edges[1] * edges[2])).astype(np.float32)
 
 
 def distances(placed: PlacedMap, true: NDArray[np.float32]) -> NDArray[np.float32]:
     """(rows, columns) distance between placed and true place in units of the CT's
     in-plane voxel edge; NaN outside accepted cutouts and outside the CT.
     """
-    edges = np.array(placed.voxel_size_um)
-    scale = (edges / np.sqrt(edges[1] * edges[2])).astype(np.float32)
-    off = np.linalg.norm((placed.coordinates() - true) * scale, axis=-1)
-    off[~_inside(placed, true)] = np.nan
+    off = np.linalg.norm((placed.coordinates() - true) * _in_plane(placed), axis=-1)
+    off[~_in_ct(placed, true)] = np.nan
     return off

@@ -55,7 +55,7 @@ def rows(row: Any, sample: Sample, cut: PhantomMap, ours: PlacedMap | None) -> l
             placed.append((window, _register(ct, image, window, pose, pitch)))
     r.seconds, r.cpu_seconds = time.perf_counter() - started, time.process_time() - cpu
     r.peak_mb = memory.megabytes
-    fill(r, cut, pitch, placed)
+    fill(r, sample, cut, pitch, placed)
     r.mirror_right = ours.mirrored == cut.mirrored
     return [r]
 

@@ -47,7 +47,7 @@ def rows(row: Any, sample: Sample, cut: PhantomMap) -> list[Row]:
             placed = [(w, job.register(w, plane)) for w in windows(sample, cut, pitch)]
         r.seconds, r.cpu_seconds = time.perf_counter() - started, time.process_time() - cpu
         r.peak_mb = memory.megabytes
-        fill(r, cut, pitch, placed)
+        fill(r, sample, cut, pitch, placed)
         found.append(r)
     return found
 

@@ -66,6 +66,14 @@ def frame_of(by_row: NDArray[np.floating], by_column: NDArray[np.floating]) -> N
     return np.stack([*pair, np.cross(pair[0], pair[1])])
 
 
+def in_cylinder(sample: Sample, cut: PhantomMap) -> NDArray[np.bool_]:
+    """(rows, columns): pixels that truly lie in the sample."""
+    _, height, width = sample.ct.shape
+    y = cut.coordinates[..., 1] - (height - 1) / 2
+    x = cut.coordinates[..., 2] - (width - 1) / 2
+    return np.asarray(np.hypot(y, x) <= sample.packed.radius)
+
+
 def windows(sample: Sample, cut: PhantomMap, pitch: float) -> list[Window]:
     """Overlapping cutouts with enough of the sample in them; judged by the truth.
 
@@ -78,10 +86,7 @@ def windows(sample: Sample, cut: PhantomMap, pitch: float) -> list[Window]:
         np.linspace(0, n - s, max(1, int(np.ceil((n - s) * pitch / stride)) + 1)).round()
         for n, s in zip(cut.mineral_map.shape, size)
     ]
-    _, height, width = sample.ct.shape
-    y = cut.coordinates[..., 1] - (height - 1) / 2
-    x = cut.coordinates[..., 2] - (width - 1) / 2
-    inside = np.hypot(y, x) <= sample.packed.radius
+    inside = in_cylinder(sample, cut)
     found = []
     for r in firsts[0].astype(int):
         for c in firsts[1].astype(int):
@@ -119,22 +124,27 @@ def fitted_pose(
     return Pose(plane[0], frame_of(plane[1], plane[2]))
 
 
-def fill(row: Row, cut: PhantomMap, pitch: float, placed: Sequence[tuple[Window, Pose]]) -> None:
-    """Errors of rigid cutouts: every pixel by its own cutout's pose."""
+def fill(
+    row: Row, sample: Sample, cut: PhantomMap, pitch: float, placed: Sequence[tuple[Window, Pose]]
+) -> None:
+    """Errors of rigid cutouts: every pixel of the sample by its own cutout's pose."""
     every = []
+    inside = in_cylinder(sample, cut)
     for window, pose in placed:
         middle = window.middle
         v = (np.arange(window.row, window.row + window.height) - middle[0]) * pitch
         u = (np.arange(window.column, window.column + window.width) - middle[1]) * pitch
         zyx = pose.at(*np.meshgrid(v, u, indexing="ij"))
-        part = cut.coordinates[
-            window.row : window.row + window.height, window.column : window.column + window.width
-        ]
-        error = np.linalg.norm(zyx - part, axis=-1)
-        every.append(error.ravel())
+        part = (
+            slice(window.row, window.row + window.height),
+            slice(window.column, window.column + window.width),
+        )
+        error = np.linalg.norm(zyx - cut.coordinates[part], axis=-1)
+        within = error[inside[part]]
+        every.append(within)
         row.cutouts += 1
         row.centre_within_1 += bool(error[window.height // 2, window.width // 2] <= 1)
-        row.all_within_1 += bool(error.max() <= 1)
+        row.all_within_1 += bool(within.max() <= 1)
     if not every:
         row.reason = "no cutout holds enough of the sample"
         return
