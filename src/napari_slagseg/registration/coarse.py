@@ -268,6 +268,8 @@ def coarse_search(
     patches = choose_patches(images, grey, radius * block.pitch[1] / images.pitch,
                              settings.maximum_patches)  # fmt: skip
     offsets = np.array(patches, dtype=np.float64) - np.asarray(map_centre)
+    block = _between(block, space.heights, float(np.hypot(*images.known.shape)) * images.pitch / 2,
+                     settings.maximum_tilt_deg)  # fmt: skip
     slices = (correlator or SliceCorrelator)(block, radius, workers)
     depth = block.data.shape[0]
     low, high = 0.0, depth - 1.0
@@ -288,22 +290,44 @@ def coarse_search(
     pitch_yx = block.pitch[1:]
     steepest = np.tan(np.radians(settings.maximum_tilt_deg)) * pitch_yx / block.pitch[0]
     volumes = np.empty((len(patches), depth, *slices.padded), dtype=np.float32)
-    found: list[Candidate] = []
-    total = len(angles) * len(space.mirrors)
-    for count, (mirrored, angle) in enumerate((m, a) for m in space.mirrors for a in angles):
-        stop_if_cancelled(cancel)
-        progress(ProgressEvent("searching all poses", count / total))
-        turn = _turn(float(angle), mirrored)
+    poses = [(mirrored, float(angle)) for mirrored in space.mirrors for angle in angles]
+
+    def correlate(mirrored: bool, angle: float, first: int, last: int) -> NDArray[np.float64]:
+        """Fill the volumes of some patches; where the patches lie, by sub-angle."""
+        turn = _turn(angle, mirrored)
         # CT pixel -> length -> map pixel
         into_map = np.asarray(np.linalg.inv(turn) @ np.diag(pitch_yx) / images.pitch, np.float64)
-        for k, centre in enumerate(patches):
-            template = _template(grey, images.known, centre, into_map, slices.disc)
+        for k in range(first, last):
+            template = _template(grey, images.known, patches[k], into_map, slices.disc)
             slices.correlate(template, volumes[k])
-        turns = np.stack([_turn(float(angle) + sub, mirrored) for sub in subs])
-        shifts = (offsets * images.pitch) @ turns.transpose(0, 2, 1) / pitch_yx
-        summed = add_patches(volumes.max(axis=1), shifts)
+        turns = np.stack([_turn(angle + sub, mirrored) for sub in subs])
+        return np.asarray((offsets * images.pitch) @ turns.transpose(0, 2, 1) / pitch_yx)
+
+    def add(shifts: NDArray[np.float64], last: int) -> NDArray[np.float32]:
+        summed = add_patches(volumes[:last].max(axis=1), shifts[:, :last])
         if space.centre is not None:
             _restrict(summed, space.centre, block, reach)
+        return np.asarray(summed, np.float32)
+
+    few, kept = settings.first_patches, settings.kept_angles
+    both = len(patches) > few and len(poses) > kept
+    total = len(poses) * (few if both else len(patches)) + (kept * len(patches) if both else 0)
+    done = 0
+    if both:  # most angles are ruled out by a few patches
+        best = []
+        for mirrored, angle in poses:
+            stop_if_cancelled(cancel)
+            progress(ProgressEvent("searching all poses", done / total))
+            best.append(float(add(correlate(mirrored, angle, 0, few), few).max()))
+            done += few
+        poses = [poses[k] for k in sorted(np.argsort(best, kind="stable")[::-1][:kept])]
+    found: list[Candidate] = []
+    for mirrored, angle in poses:
+        stop_if_cancelled(cancel)
+        progress(ProgressEvent("searching all poses", done / total))
+        done += len(patches)
+        shifts = correlate(mirrored, angle, 0, len(patches))
+        summed = add(shifts, len(patches))
         places = _best_positions(summed, settings.positions_per_angle)
         voted = vote_at(volumes, shifts, places, low, high, steepest)
         for (sub, y, x), (votes, z, slope_y, slope_x) in zip(places, voted):
@@ -312,7 +336,7 @@ def coarse_search(
                 Candidate(
                     float(votes),
                     block.origin + (at + 0.5) * block.pitch,
-                    float(angle) + subs[sub],
+                    angle + subs[sub],
                     mirrored,
                     (
                         float(slope_y * block.pitch[0] / pitch_yx[0]),
@@ -323,6 +347,21 @@ def coarse_search(
     return distinct_candidates(
         found, 4.0 * float(block.pitch[1]), 10.0, number or settings.candidates
     )
+
+
+def _between(
+    block: Block, heights: tuple[float, float] | None, half_map: float, tilt_deg: float
+) -> Block:
+    """The slices of a block that a map can reach whose middle lies between two heights."""
+    if heights is None:
+        return block
+    room = half_map * float(np.tan(np.radians(tilt_deg)))
+    ends = ((h - block.origin[0]) / block.pitch[0] for h in (heights[0] - room, heights[1] + room))
+    depth = block.data.shape[0]
+    first = int(np.clip(np.floor(next(ends)), 0, depth - 1))
+    last = int(np.clip(np.ceil(next(ends)), first + 1, depth))
+    origin = block.origin + np.array([first * block.pitch[0], 0.0, 0.0])
+    return Block(block.data[first:last], origin, block.pitch)
 
 
 def _radius(images: FractionImages, block: Block, settings: RegistrationSettings) -> float:

@@ -24,7 +24,7 @@ from napari_slagseg.data import (
     no_progress,
     stop_if_cancelled,
 )
-from napari_slagseg.registration.rings import RingModel, fit_rings
+from napari_slagseg.registration.rings import RingModel, fit_rings, radius_image
 from napari_slagseg.registration.settings import RegistrationSettings
 
 FloatArray = NDArray[np.float64]
@@ -121,11 +121,8 @@ class PreparedCT:
             self.rings.table,
             self.rings.z_step,
             float(first),
-            self.rings.centre[0],
-            self.rings.centre[1],
+            radius_image(self.volume.shape[1:], self.voxel, self.rings.centre),
             self.rings.radius,
-            self.voxel[1],
-            self.voxel[2],
             np.float32(1.0 / self.spread),
         )
         origin = np.array([first * self.voxel[0], 0.0, 0.0])
@@ -141,7 +138,7 @@ def _native(data: NDArray[np.generic]) -> NDArray[np.generic]:
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _box_means(data, factors, table, z_step, z_first, cy, cx, radius, vy, vx, scale):  # type: ignore[no-untyped-def]
+def _box_means(data, factors, table, z_step, z_first, radii, radius, scale):  # type: ignore[no-untyped-def]
     """Means of boxes of grey value minus angular mean; partial boxes at the far ends too."""
     fz, fy, fx = factors[0], factors[1], factors[2]
     depth, height, width = data.shape
@@ -152,25 +149,26 @@ def _box_means(data, factors, table, z_step, z_first, cy, cx, radius, vy, vx, sc
     for k in numba.prange(nz):
         count = np.zeros((ny, nx), dtype=np.int32)
         total = np.zeros((ny, nx), dtype=np.float64)
+        profile = np.empty(last_radius + 1, dtype=np.float32)
         for z in range(k * fz, min(depth, (k + 1) * fz)):
             node = min(max((z + z_first) / z_step, 0.0), float(last_node))
             n0 = int(node)
             n1 = min(n0 + 1, last_node)
             wz = node - n0
-            for y in range(height):
-                dy = (y + 0.5) * vy - cy
-                for x in range(width):
-                    dx = (x + 0.5) * vx - cx
-                    r = np.sqrt(dy * dy + dx * dx)
-                    if r <= radius:
-                        r0 = min(int(r), last_radius)
-                        r1 = min(r0 + 1, last_radius)
-                        wr = min(r - r0, 1.0)
-                        mean = (1 - wz) * ((1 - wr) * table[n0, r0] + wr * table[n0, r1]) + wz * (
-                            (1 - wr) * table[n1, r0] + wr * table[n1, r1]
-                        )
-                        total[y // fy, x // fx] += data[z, y, x] - mean
-                        count[y // fy, x // fx] += 1
+            for r0 in range(last_radius + 1):
+                profile[r0] = (1 - wz) * table[n0, r0] + wz * table[n1, r0]
+            for j in range(ny):
+                for y in range(j * fy, min(height, (j + 1) * fy)):
+                    for i in range(nx):
+                        for x in range(i * fx, min(width, (i + 1) * fx)):
+                            r = radii[y, x]
+                            if r <= radius:
+                                r0 = min(int(r), last_radius)
+                                r1 = min(r0 + 1, last_radius)
+                                wr = min(r - r0, np.float32(1.0))
+                                mean = (1 - wr) * profile[r0] + wr * profile[r1]
+                                total[j, i] += data[z, y, x] - mean
+                                count[j, i] += 1
         for y in range(ny):
             for x in range(nx):
                 if count[y, x] > 0:
@@ -242,11 +240,12 @@ def prepare_ct(
     stop_if_cancelled(cancel)
     progress(ProgressEvent("preparing the CT", 0.6))
     prepared = PreparedCT(ct, settings, unit_um, rings, spread=1.0)
-    spread = float(prepared.whole(4).data.std())
+    block = prepared.whole(4)
+    spread = float(block.data.std())
     if not spread > 0:
         raise SlagsegError(f"{ct.name} is constant: there is nothing a map could be matched with.")
-    prepared = PreparedCT(ct, settings, unit_um, rings, spread)
-    prepared.whole(4)
+    prepared.spread = spread
+    block.data[...] *= np.float32(1.0 / spread)
     progress(ProgressEvent("preparing the CT", 1.0))
     return prepared
 

@@ -31,8 +31,17 @@ class RingModel:
     radius: float
 
 
+def radius_image(
+    shape: tuple[int, ...], voxel: NDArray[np.float64], centre: tuple[float, float]
+) -> NDArray[np.float32]:
+    """(y, x) distance of every line of voxels from the axis, as lengths."""
+    y = (np.arange(shape[-2]) + 0.5) * voxel[1] - centre[0]
+    x = (np.arange(shape[-1]) + 0.5) * voxel[2] - centre[1]
+    return np.hypot(y[:, None], x[None, :]).astype(np.float32)
+
+
 @numba.njit(parallel=True, cache=True, nogil=True)
-def _sums_by_radius(data, cy, cx, vy, vx, n_radii, z_step, n_nodes):  # type: ignore[no-untyped-def]
+def _sums_by_radius(data, rounded, n_radii, z_step, n_nodes):  # type: ignore[no-untyped-def]
     """Sum and count of grey values by slab of `z_step` slices and by rounded radius."""
     depth, height, width = data.shape
     sums = np.zeros((n_nodes, n_radii))
@@ -40,10 +49,8 @@ def _sums_by_radius(data, cy, cx, vy, vx, n_radii, z_step, n_nodes):  # type: ig
     for node in numba.prange(n_nodes):
         for z in range(node * z_step, min(depth, (node + 1) * z_step)):
             for y in range(height):
-                dy = (y + 0.5) * vy - cy
                 for x in range(width):
-                    dx = (x + 0.5) * vx - cx
-                    r = int(np.sqrt(dy * dy + dx * dx) + 0.5)
+                    r = rounded[y, x]
                     if r < n_radii:
                         sums[node, r] += data[z, y, x]
                         counts[node, r] += 1.0
@@ -105,9 +112,8 @@ def fit_rings(
     n_radii = int(np.ceil(farthest)) + 2
     z_step = max(1, round(smoothing / 3 / voxel[0]))
     n_nodes = -(-depth // z_step)
-    sums, counts = _sums_by_radius(
-        data, middle[0], middle[1], voxel[1], voxel[2], n_radii, z_step, n_nodes
-    )
+    rounded = (radius_image(data.shape, voxel, middle) + np.float32(0.5)).astype(np.int32)
+    sums, counts = _sums_by_radius(data, rounded, n_radii, z_step, n_nodes)
     sigma = smoothing / (z_step * voxel[0])
     sums = ndimage.gaussian_filter1d(sums, sigma, axis=0, mode="nearest")
     counts = ndimage.gaussian_filter1d(counts, sigma, axis=0, mode="nearest")
@@ -135,4 +141,4 @@ def fit_rings(
     return RingModel(shifted, float(z_step), (float(middle[0]), float(middle[1])), radius)
 
 
-__all__ = ["RingModel", "fit_rings"]
+__all__ = ["RingModel", "fit_rings", "radius_image"]

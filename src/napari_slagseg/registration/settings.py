@@ -33,6 +33,9 @@ class RegistrationSettings:
     patch_radius : float
         Radius of the coarse search's round patches, in coarse pixels.
     maximum_patches : int
+    first_patches, kept_angles : int
+        So many patches are tried at all angles and both mirror states, all of them at
+        so many of the best ones.
     angle_step_deg : float
         Step of the in-plane angle in the coarse search.
     sub_angles : int
@@ -96,6 +99,8 @@ class RegistrationSettings:
     maximum_phases: int = 8
     patch_radius: float = 14.0
     maximum_patches: int = 14
+    first_patches: int = 6
+    kept_angles: int = 24
     angle_step_deg: float = 5.0
     sub_angles: int = 3
     maximum_tilt_deg: float = 10.0
@@ -135,7 +140,10 @@ class RegistrationSettings:
             raise SlagsegError(
                 f"The coarsest level is {self.coarsest_level}; it must be 1, 2, 4, 8 or 16."
             )
-        for name in ("patch_radius", "maximum_patches", "angle_step_deg", "sub_angles"):
+        for name in (
+            "patch_radius", "maximum_patches", "first_patches", "kept_angles", "angle_step_deg",
+            "sub_angles",
+        ):  # fmt: skip
             if not getattr(self, name) > 0:
                 raise SlagsegError(f"{name} is {getattr(self, name)}; it must be above 0.")
 
