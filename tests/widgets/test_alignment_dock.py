@@ -215,7 +215,7 @@ def test_picture_and_score_follow_a_nudge(dock, qtbot):
     assert f"cutout 1: {score:.3f}" in dock.score.text()
     assert score < was - 0.02
     # at rest the whole picture is that of the new surface
-    qtbot.waitUntil(lambda: not dock._rest.isActive() and not dock.latest.busy, timeout=10_000)
+    qtbot.waitUntil(lambda: dock.actions.resting and not dock.latest.busy, timeout=10_000)
     assert not np.array_equal(dock.look.ct[:, :24], before[:, :24], equal_nan=True)
     assert dock.alignment.placed.cutouts[0].score != 0.9  # all were scored
 
@@ -400,7 +400,7 @@ def test_landmarks_by_turns_until_the_third_places_the_map(dock, viewer, qtbot):
     above = viewer.layers[surface_layers.FROM_ABOVE_LAYER].data
     assert np.array_equal(above > 1, layers.sheet(dock.session.project, stored(dock), 1)[10] > 1)
     idle(dock, qtbot)
-    assert dock.shown_place is dock._by_landmarks
+    assert dock.shown_place is dock.landmark_mode.place
     assert dock.landmarks.table.item(0, 3).text() == "0.0"
     dock.tabs.setCurrentIndex(0)
     assert landmark_clicks.layer_name("cut") not in viewer.layers

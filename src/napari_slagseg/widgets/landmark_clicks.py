@@ -96,6 +96,13 @@ class LandmarkClicks(QObject):
         self.tell()
         self.changed.emit()
 
+    def forget_half(self) -> None:
+        """Forget the map's half of a pair that has no partner yet."""
+        if self.pixel is not None:
+            self.pixel = None
+            self.tell()
+            self.changed.emit()
+
     def click_ct(self, zyx: tuple[float, float, float]) -> bool:
         """Set the CT's half; the pair is stored. True if it was taken."""
         project = self.alignment.project
