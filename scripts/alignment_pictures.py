@@ -27,19 +27,29 @@ from napari_slagseg.widgets.launch import (
 )
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
-WIDTH, LARGEST = 1400, 400_000
+WIDTH, HEIGHT = 1400, 1000
+"""Of the window, so that its pictures need not be resized, which blurs text and doubles files."""
+
+LARGEST = 400_000
 
 
 def save(picture: np.ndarray, name: str) -> None:
-    """Write a picture at the docs' width."""
+    """Write a picture at the docs' width, with all its colours.
+
+    A large one is rounded, as little as is needed: with 32 levels a channel no colour is
+    more than 4 of 255 off. A palette would give the few pixels of a legend the colours of
+    something else.
+    """
     image = Image.fromarray(picture[..., :3])
     if image.width > WIDTH:
         image = image.resize((WIDTH, round(image.height * WIDTH / image.width)), Image.LANCZOS)
     path = IMAGES / f"alignment_{name}.png"
-    image.save(path, optimize=True)
-    if path.stat().st_size > LARGEST:
-        few = image.quantize(256, kmeans=3, dither=Image.Dither.NONE)
-        few.save(path, optimize=True)
+    for levels in (256, 128, 64, 32):
+        pitch = 255 / (levels - 1)
+        rounded = np.rint(np.rint(np.asarray(image) / pitch) * pitch).astype(np.uint8)
+        Image.fromarray(rounded).save(path, optimize=True)
+        if path.stat().st_size <= LARGEST:
+            return
 
 
 def rest(dock: AlignmentDock) -> None:
@@ -57,7 +67,7 @@ def main(project: str, name: str = "map_1", refused: str = "map_4") -> None:
     shutil.copytree(Path(project).parent, copy, symlinks=True)
     folder = copy / Path(project).name
     viewer = napari.Viewer()
-    viewer.window.resize(1500, 1000)
+    viewer.window.resize(WIDTH, HEIGHT)
     workflow, _ = open_project(viewer, folder)
     for layer in viewer.layers:
         layer.visible = layer.name in (layers.CT_LAYER, layers.map_layer_name(name))
