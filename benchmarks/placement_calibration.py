@@ -1,6 +1,6 @@
 """Calibrates the probabilities of maps and cutouts on phantoms.
 
-    python -m benchmarks.placement_calibration --cache DIR
+    python -m benchmarks.placement_calibration --cache DIR [--parts maps cutouts]
         [--phantoms slab:1 coarse:1 sample:2 tiny:4]
         [--levels easy medium hard extreme] [--jobs 2] [--csv FILE]
 
@@ -41,7 +41,7 @@ MAPS = 2
 
 CROPS = (0.6, 0.75, 0.9)
 CRACKS = ("crack plane 4", "crack plane 10", "crack height 10", "fields untold", "torn 40 %")
-RIGHT_VOXELS = 3.0
+RIGHT_VOXELS = 5.0
 """Median error up to which a place is the right one; refining it is another matter."""
 
 CUTOUT_VOXELS = 2.0
@@ -77,6 +77,7 @@ def measure(ct: PreparedCT, t: Task, own: bool, about: dict[str, Any]) -> dict[s
     found: dict[str, Any] = {
         **about, "own": own, "extent": extent, "score": placed.score, "share": share,
         "ratio": float("inf") if ratio is None else ratio, "right": False, "cutouts": [],
+        "hinted": bool(t.hints),
     }  # fmt: skip
     if not own or placed.surface is None:
         return found
@@ -96,28 +97,53 @@ def measure(ct: PreparedCT, t: Task, own: bool, about: dict[str, Any]) -> dict[s
         if np.isfinite(part).sum() < 0.2 * part.size or not np.isfinite(usual):
             continue
         worst = float(np.nanpercentile(part, 99))
+        doubt = placed.surface.uncertainty_at(
+            *np.meshgrid(
+                *(
+                    np.array([first + size / 4, first + 3 * size / 4])
+                    for first, size in ((c.row, c.height), (c.column, c.width))
+                )
+            )
+        )
         found["cutouts"].append(
-            (c.score / usual, c.residual_voxels, c.step_voxels or 0.0, c.score, worst)
+            (c.score / usual, c.residual_voxels, c.step_voxels or 0.0, float(doubt.max()), worst)
         )
     return found
 
 
-def run(job: tuple[Path, str, str, int]) -> list[dict[str, Any]]:
+def hinted(t: Task) -> Task:
+    """The same task with its pose nearly known: for cutouts the search need not be repeated."""
+    rows, columns = t.coordinates.shape[:2]
+    middle = t.coordinates[rows // 2, columns // 2]
+    along = t.coordinates[rows // 2, -1] - t.coordinates[rows // 2, 0]
+    known = {
+        "height_window": (float(middle[0]) - 10, float(middle[0]) + 10),
+        "angle_deg": float(np.degrees(np.arctan2(along[1], along[2]))),
+        "mirror": "yes" if t.mirrored else "no",
+    }
+    return replace(t, hints={**t.hints, **known})
+
+
+def run(job: tuple[Path, str, str, int, list[str]]) -> list[dict[str, Any]]:
     """All placements of one phantom."""
-    cache, preset, level, seed = job
+    cache, preset, level, seed, parts = job
     make(cache, preset, seed, [level])
     sample = load(cache, preset, level, seed)
     ct = prepare_ct(sample.ct)
     rng = np.random.default_rng([seed, len(level)])
-    about = {"preset": preset, "level": level, "seed": seed}
+    about = {"preset": preset, "level": level, "seed": seed, "case": ""}
     rows = []
-    foreign = foreign_maps(cache, preset, level, seed, MAPS)
-    for own, maps in ((True, sample.maps[:MAPS]), (False, foreign)):
-        for cut in maps:
-            rows += [measure(ct, task(p), own, about) for p in (cut, crop(cut, rng))]
-    for name in CRACKS if min(sample.maps[0].mineral_map.shape) > 400 else ():
-        for t in CASES[name](sample, rng).tasks[:1]:
-            rows.append(measure(ct, t, True, {**about, "case": name}))
+    if "maps" in parts:
+        foreign = foreign_maps(cache, preset, level, seed, MAPS)
+        for own, maps in ((True, sample.maps[:MAPS]), (False, foreign)):
+            for cut in maps:
+                rows += [measure(ct, task(p), own, about) for p in (cut, crop(cut, rng))]
+    if "cutouts" in parts:
+        rows += [measure(ct, hinted(task(cut)), True, about) for cut in sample.maps]
+        # small maps have no room for a crack
+        for name in CRACKS if min(sample.maps[0].mineral_map.shape) > 400 else ():
+            for t in CASES[name](sample, rng).tasks[:1]:
+                rows.append(measure(ct, hinted(t), True, {**about, "case": name}))
     done = [r for r in rows if r is not None]
     print(f"{preset} {level} {seed}: {len(done)} placements", flush=True)
     return done
@@ -157,12 +183,13 @@ def main() -> None:
     parser.add_argument(
         "--phantoms", nargs="+", default=["slab:1", "coarse:1", "sample:2", "tiny:4"]
     )
+    parser.add_argument("--parts", nargs="+", default=["maps", "cutouts"])
     parser.add_argument("--levels", nargs="+", default=["easy", "medium", "hard", "extreme"])
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--csv", type=Path)
     o = parser.parse_args()
     jobs = [
-        (o.cache, preset, level, FIRST_SEED + seed)
+        (o.cache, preset, level, FIRST_SEED + seed, o.parts)
         for preset, count in (text.split(":") for text in o.phantoms)
         for seed in range(int(count))
         for level in o.levels
@@ -176,22 +203,40 @@ def main() -> None:
             writer = csv.DictWriter(file, names, extrasaction="ignore")
             writer.writeheader()
             writer.writerows(rows)
-    features = np.array(
-        [map_features(r["score"], r["ratio"], r["share"], r["extent"]) for r in rows]
-    )
+    if "maps" in o.parts:
+        calibrate_maps([r for r in rows if not r["hinted"]])
+    if "cutouts" in o.parts:
+        calibrate_cutouts([r for r in rows if r["hinted"]], o.csv)
+
+
+def calibrate_maps(rows: list[dict[str, Any]]) -> None:
+    """Coefficients with a second place to compare with, and without."""
     right = np.array([r["right"] for r in rows])
-    coefficients = fit(features, right)
     print(f"\nmaps: {len(rows)}, {right.sum()} right")
-    print("MAP_COEFFICIENTS =", tuple(round(float(c), 3) for c in coefficients))
-    stated = 1 / (1 + np.exp(-(coefficients[0] + features @ coefficients[1:])))
-    reliability(stated, right)
-    wrong = np.flatnonzero(~right)
-    for k in wrong[np.argsort(-stated[wrong])][:8]:
-        print(
-            f"  wrong, stated {stated[k]:.3f}:",
-            {n: v for n, v in rows[k].items() if n != "cutouts"},
+    for name, lone in (("MAP_COEFFICIENTS", False), ("LONE_COEFFICIENTS", True)):
+        features = np.array(
+            [
+                map_features(r["score"], None if lone else r["ratio"], r["share"], r["extent"])
+                for r in rows
+            ]
         )
+        coefficients = fit(features, right)
+        print(name, "=", tuple(round(float(c), 3) for c in coefficients))
+        stated = 1 / (1 + np.exp(-(coefficients[0] + features @ coefficients[1:])))
+        reliability(stated, right)
+        wrong = np.flatnonzero(~right)
+        for k in wrong[np.argsort(-stated[wrong])][:5]:
+            shown = {n: v for n, v in rows[k].items() if n != "cutouts"}
+            print(f"  wrong, stated {stated[k]:.3f}: {shown}")
+
+
+def calibrate_cutouts(rows: list[dict[str, Any]], path: Path | None) -> None:
+    """Coefficients for cutouts, whose measurements go beside the maps' CSV."""
     cutouts = np.array([c for r in rows for c in r["cutouts"]])
+    if path:
+        lines = [(r["preset"], r["level"], r["case"], *c) for r in rows for c in r["cutouts"]]
+        with path.with_name(f"{path.stem}_cutouts.csv").open("w", newline="") as file:
+            csv.writer(file).writerows(lines)
     features = np.array([cutout_features(*c[:4]) for c in cutouts])
     good = cutouts[:, 4] <= CUTOUT_VOXELS
     coefficients = fit(features, good)

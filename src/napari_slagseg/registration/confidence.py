@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
-MAP_COEFFICIENTS = (-12.0, 16.0, 6.0, 2.0, 0.0)
+MAP_COEFFICIENTS = (-8.192, 10.493, 17.406, -3.021, -0.317)
 """Constant, then those of `map_features`."""
+
+LONE_COEFFICIENTS = (-11.984, 20.239, -1.309, 2.958)
+"""Likewise without the ratio, where there was no second place to compare with."""
 
 CUTOUT_COEFFICIENTS = (1.0, 6.0, -1.5, -1.5, 0.0)
 """Constant, then those of `cutout_features`."""
@@ -18,8 +21,6 @@ CERTAIN = 0.9995
 """More than this cannot be shown with so many phantoms."""
 
 LARGEST_RATIO = 3.0
-UNKNOWN_RATIO = 1.25
-"""Taken where no second place was looked for."""
 
 
 def map_features(
@@ -32,18 +33,20 @@ def map_features(
     score : float
         Multiple correlation of the map.
     ratio : float or None
-        To the second place; None where none was looked for.
+        To the second place; None or infinite where there was none: it is left out then.
     accepted_share : float
         Of the cutouts.
     extent : float
         Shorter side of the map in voxels.
     """
-    known = UNKNOWN_RATIO if ratio is None else float(np.clip(ratio, 0.5, LARGEST_RATIO))
-    return (score, float(np.log(known)), accepted_share, float(np.log(min(extent, 400.0) / 160.0)))
+    size = float(np.log(min(extent, 400.0) / 160.0))
+    if ratio is None or not np.isfinite(ratio):
+        return (score, accepted_share, size)
+    return (score, float(np.log(np.clip(ratio, 0.5, LARGEST_RATIO))), accepted_share, size)
 
 
 def cutout_features(
-    relative: float, residual: float, step: float, score: float
+    relative: float, residual: float, step: float, uncertainty: float
 ) -> tuple[float, ...]:
     """What tells cutouts on which the surface is right from others.
 
@@ -55,10 +58,10 @@ def cutout_features(
         Distance from the consensus in voxels.
     step : float
         Largest sure step inside in voxels.
-    score : float
-        Correlation.
+    uncertainty : float
+        Largest stated uncertainty of the surface in its inner half, in voxels.
     """
-    return (min(relative, 1.2), min(residual, 5.0), min(step, 5.0), score)
+    return (min(relative, 1.2), min(residual, 5.0), min(step, 5.0), float(np.log(uncertainty)))
 
 
 def map_probability(
@@ -73,19 +76,19 @@ def map_probability(
     log_odds : float
         What is known beforehand, see `expected.Expected`.
     """
-    return _probability(
-        MAP_COEFFICIENTS, map_features(score, ratio, accepted_share, extent), log_odds
-    )
+    features = map_features(score, ratio, accepted_share, extent)
+    coefficients = MAP_COEFFICIENTS if len(features) == 4 else LONE_COEFFICIENTS
+    return _probability(coefficients, features, log_odds)
 
 
-def cutout_probability(relative: float, residual: float, step: float, score: float) -> float:
+def cutout_probability(relative: float, residual: float, step: float, uncertainty: float) -> float:
     """Probability that the surface is right within two voxels all over a cutout.
 
     Parameters
     ----------
     See `cutout_features`.
     """
-    return _probability(CUTOUT_COEFFICIENTS, cutout_features(relative, residual, step, score))
+    return _probability(CUTOUT_COEFFICIENTS, cutout_features(relative, residual, step, uncertainty))
 
 
 def _probability(

@@ -16,10 +16,12 @@ from napari_slagseg.data import (
     Landmarks,
     MineralMap,
     PlacedMap,
+    PlacementSurface,
     Progress,
     ProgressEvent,
     Volume,
     no_progress,
+    stop_if_cancelled,
 )
 from napari_slagseg.registration.checks import check_field_size, check_map, exchanged_sizes
 from napari_slagseg.registration.coarse import CorrelatorFactory
@@ -31,6 +33,7 @@ from napari_slagseg.registration.job import MapJob, polynomial_of
 from napari_slagseg.registration.local_windows import LocalFit, fit_windows, lattice, steps_inside
 from napari_slagseg.registration.odd_even import odd_even_disagreement
 from napari_slagseg.registration.pyramid import FloatArray, PreparedCT, prepare_ct
+from napari_slagseg.registration.rigid_cutouts import Window
 from napari_slagseg.registration.search import Place, find_place, fit_from
 from napari_slagseg.registration.settings import RegistrationSettings
 from napari_slagseg.registration.verdict import Reason, reasons_to_refuse, refusal, warning_for
@@ -117,6 +120,7 @@ def place_map(
         place = find_place(job, space, expected, correlator, progress, cancel)
     registered = register_cutouts(job, place.fit.surface, locked, field_size, progress, cancel)
     local = None if registered is None else fit_windows(job, registered, progress, cancel)
+    stop_if_cancelled(cancel)
     progress(ProgressEvent("judging the fit", 0.96))
     placed = _result(job, place, registered, local, expected, time.perf_counter() - began)
     progress(ProgressEvent("judging the fit", 1.0))
@@ -136,8 +140,8 @@ def _result(
     surface = None
     disagreement = None
     if registered is not None and local is not None:
-        cutouts = _cutouts(job, registered, local)
         surface = lattice(job, registered, local)
+        cutouts = _cutouts(job, registered, local, surface)
         disagreement = odd_even_disagreement(registered, job)
     # locked cutouts are accepted by the user, which says nothing about the fit
     judged = [c for c in cutouts if c.state != "locked"] or cutouts
@@ -180,7 +184,9 @@ def _result(
     )
 
 
-def _cutouts(job: MapJob, registered: Registered, local: LocalFit) -> tuple[Cutout, ...]:
+def _cutouts(
+    job: MapJob, registered: Registered, local: LocalFit, surface: PlacementSurface
+) -> tuple[Cutout, ...]:
     s, consensus = job.settings, registered.consensus
     scores = registered.scores
     usual = float(np.median(scores[consensus.inliers])) if consensus.inliers.any() else 0.0
@@ -190,7 +196,9 @@ def _cutouts(job: MapJob, registered: Registered, local: LocalFit) -> tuple[Cuto
         by_row, by_column = found.surface.steps(*map(np.array, found.surface.centre))
         relative = float(found.score) / max(usual, 1e-6)
         residual, step = float(consensus.residuals[k]), float(steps[k])
-        probability = cutout_probability(relative, residual, step, float(found.score))
+        probability = cutout_probability(
+            relative, residual, step, _doubt_inside(surface, found.window)
+        )
         good = (
             relative >= s.accept_relative_correlation
             and residual <= s.accept_distance_voxels
@@ -214,6 +222,15 @@ def _cutouts(job: MapJob, registered: Registered, local: LocalFit) -> tuple[Cuto
             )
         )
     return tuple(out)
+
+
+def _doubt_inside(surface: PlacementSurface, window: Window) -> float:
+    """Largest uncertainty at the corners of a window's inner half."""
+    rows, columns = (
+        np.array([first + size / 4, first + 3 * size / 4])
+        for first, size in ((window.row, window.height), (window.column, window.width))
+    )
+    return float(surface.uncertainty_at(*np.meshgrid(rows, columns)).max())
 
 
 def _fields(registered: Registered) -> tuple[FieldShift, ...]:

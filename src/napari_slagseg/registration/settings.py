@@ -123,8 +123,8 @@ class RegistrationSettings:
     accept_distance_voxels: float = 2.0
     accept_step_voxels: float = 2.0
     accept_relative_correlation: float = 0.75
-    accept_probability: float = 0.9
-    sure_probability: float = 0.99
+    accept_probability: float = 0.8
+    sure_probability: float = 0.97
     accept_cutouts: float = 0.3
     usual_score: float = 0.53
     usual_ratio: float = 1.25
