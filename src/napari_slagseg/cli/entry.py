@@ -56,7 +56,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "view": Entry("projects", "Open a project in napari."),
     },
     "Single steps on plain files": {
-        "place": Entry("plain_files", "Place one mineral map in a CT."),
+        "place": Entry("plain_files", "Place one mineral map, or a grey image of a cut, in a CT."),
         "predict": Entry("plain_files", "Segment a CT with trained networks."),
         "describe": Entry("plain_files", "Measure labelled particles."),
         "score": Entry("plain_files", "Score a segmentation against the truth."),
