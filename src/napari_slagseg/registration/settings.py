@@ -62,7 +62,7 @@ class RegistrationSettings:
     minimum_window_voxels : int
     uncertainty_factor : float
         What the stated uncertainty of the smooth field is multiplied by: errors on
-        phantoms were that much larger than it (`benchmarks/placement.py`).
+        phantoms were that much larger than it (`benchmarks/placement`).
     least_uncertainty_voxels : float
         Added to it in quadrature.
     outlier_voxels : float
