@@ -33,7 +33,7 @@ from scipy.optimize import minimize
 from napari_slagseg.data import SlagsegError
 from napari_slagseg.phantom import PhantomMap
 from napari_slagseg.registration import PreparedCT, place_map, prepare_ct
-from napari_slagseg.registration.confidence import cutout_features, map_features
+from napari_slagseg.registration.confidence import cutout_features, doubt_inside, map_features
 
 FIRST_SEED = 500
 MAPS = 2
@@ -97,16 +97,9 @@ def measure(ct: PreparedCT, t: Task, own: bool, about: dict[str, Any]) -> dict[s
         if np.isfinite(part).sum() < 0.2 * part.size or not np.isfinite(usual):
             continue
         worst = float(np.nanpercentile(part, 99))
-        doubt = placed.surface.uncertainty_at(
-            *np.meshgrid(
-                *(
-                    np.array([first + size / 4, first + 3 * size / 4])
-                    for first, size in ((c.row, c.height), (c.column, c.width))
-                )
-            )
-        )
+        doubt = doubt_inside(placed.surface, c)
         found["cutouts"].append(
-            (c.score / usual, c.residual_voxels, c.step_voxels or 0.0, float(doubt.max()), worst)
+            (c.score / usual, c.residual_voxels, c.step_voxels or 0.0, doubt, worst)
         )
     return found
 

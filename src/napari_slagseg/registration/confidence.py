@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from napari_slagseg.data import Cutout, PlacementSurface
+from napari_slagseg.registration.rigid_cutouts import Window
+
 MAP_COEFFICIENTS = (-8.192, 10.493, 17.406, -3.021, -0.317)
 """Constant, then those of `map_features`."""
 
@@ -64,6 +67,15 @@ def cutout_features(
     return (min(relative, 1.2), min(residual, 5.0), min(step, 5.0), float(np.log(uncertainty)))
 
 
+def doubt_inside(surface: PlacementSurface, piece: Window | Cutout) -> float:
+    """Largest uncertainty in voxels at the corners of the inner half of a piece of the map."""
+    rows, columns = (
+        np.array([first + size / 4, first + 3 * size / 4])
+        for first, size in ((piece.row, piece.height), (piece.column, piece.width))
+    )
+    return float(surface.uncertainty_at(*np.meshgrid(rows, columns)).max())
+
+
 def map_probability(
     score: float, ratio: float | None, accepted_share: float, extent: float, log_odds: float = 0.0
 ) -> float:
@@ -99,4 +111,10 @@ def _probability(
     return float(np.clip(p, 1.0 - CERTAIN, CERTAIN))
 
 
-__all__ = ["cutout_features", "cutout_probability", "map_features", "map_probability"]
+__all__ = [
+    "cutout_features",
+    "cutout_probability",
+    "doubt_inside",
+    "map_features",
+    "map_probability",
+]

@@ -25,7 +25,11 @@ from napari_slagseg.data import (
 )
 from napari_slagseg.registration.checks import check_field_size, check_map, exchanged_sizes
 from napari_slagseg.registration.coarse import CorrelatorFactory
-from napari_slagseg.registration.confidence import cutout_probability, map_probability
+from napari_slagseg.registration.confidence import (
+    cutout_probability,
+    doubt_inside,
+    map_probability,
+)
 from napari_slagseg.registration.cutout_rounds import Registered, register_cutouts
 from napari_slagseg.registration.expected import Expected
 from napari_slagseg.registration.hints import search_space
@@ -33,7 +37,6 @@ from napari_slagseg.registration.job import MapJob, polynomial_of
 from napari_slagseg.registration.local_windows import LocalFit, fit_windows, lattice, steps_inside
 from napari_slagseg.registration.odd_even import odd_even_disagreement
 from napari_slagseg.registration.pyramid import FloatArray, PreparedCT, prepare_ct
-from napari_slagseg.registration.rigid_cutouts import Window
 from napari_slagseg.registration.search import Place, find_place, fit_from
 from napari_slagseg.registration.settings import RegistrationSettings
 from napari_slagseg.registration.verdict import Reason, reasons_to_refuse, refusal, warning_for
@@ -197,7 +200,7 @@ def _cutouts(
         relative = float(found.score) / max(usual, 1e-6)
         residual, step = float(consensus.residuals[k]), float(steps[k])
         probability = cutout_probability(
-            relative, residual, step, _doubt_inside(surface, found.window)
+            relative, residual, step, doubt_inside(surface, found.window)
         )
         good = (
             relative >= s.accept_relative_correlation
@@ -222,15 +225,6 @@ def _cutouts(
             )
         )
     return tuple(out)
-
-
-def _doubt_inside(surface: PlacementSurface, window: Window) -> float:
-    """Largest uncertainty at the corners of a window's inner half."""
-    rows, columns = (
-        np.array([first + size / 4, first + 3 * size / 4])
-        for first, size in ((window.row, window.height), (window.column, window.width))
-    )
-    return float(surface.uncertainty_at(*np.meshgrid(rows, columns)).max())
 
 
 def _fields(registered: Registered) -> tuple[FieldShift, ...]:

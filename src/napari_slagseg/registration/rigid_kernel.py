@@ -141,9 +141,6 @@ def _refine(  # type: ignore[no-untyped-def]
     best_noise = 1.0
     best_coverage = 0.0
     covariance = np.full((3, 3), np.inf)
-    length = 0.0
-    for k in range(3):
-        length += 0.5 * (start[1, k] ** 2 + start[2, k] ** 2)
     length = 0.5 * (np.sqrt((start[1] ** 2).sum()) + np.sqrt((start[2] ** 2).sum()))
     total_known = 0.0
     for p in range(n):
