@@ -4,13 +4,13 @@ import pytest
 from napari_slagseg.registration.coarse import (
     Candidate,
     SearchSpace,
-    SliceCorrelator,
-    choose_patches,
     distinct_candidates,
 )
 from napari_slagseg.registration.fractions import FractionImages
+from napari_slagseg.registration.patches import choose_patches
 from napari_slagseg.registration.plane_vote import add_patches, vote_at
 from napari_slagseg.registration.pyramid import Block
+from napari_slagseg.registration.slice_correlator import SliceCorrelator
 
 
 def block_of(data):
@@ -22,13 +22,17 @@ def test_correlation_is_what_plain_sums_give():
     rng = np.random.default_rng(0)
     data = rng.uniform(-1, 1, (3, 21, 26)).astype(np.float32)
     correlator = SliceCorrelator(block_of(data), 5.0, 1)
-    r, disc = correlator.reach, correlator.disc
+    disc, (my, mx) = correlator.disc, correlator.margin
+    r = disc.shape[0] // 2
+    rows, columns = correlator.padded
+    assert (rows, columns) == (21 + 2 * my, 26 + 2 * mx)
     template = rng.uniform(-1, 1, disc.shape).astype(np.float32)
     template = ((template - template[disc > 0].mean()) * disc).astype(np.float32)
     out = np.empty((3, *correlator.padded), np.float32)
-    correlator.correlate(template, out)
-    grown = np.pad(data, ((0, 0), (2 * r, 2 * r), (2 * r, 2 * r)))
-    for z, y, x in [(0, 0, 0), (1, 4, 30), (2, 15, 18), (2, 30, 35), (0, 12, 0), (1, 30, 2)]:
+    correlator.correlate([template], out[None])
+    grown = np.pad(data, ((0, 0), (r + my, r + my), (r + mx, r + mx)))
+    last_y, last_x = rows - 1, columns - 1
+    for z, y, x in [(0, 0, 0), (1, 4, last_x), (2, 12, 15), (2, last_y, last_x), (1, last_y, 2)]:
         seen = grown[z, y : y + 2 * r + 1, x : x + 2 * r + 1]
         mean = (seen * disc).sum() / disc.sum()
         deviation = np.sqrt((seen**2 * disc).sum() / disc.sum() - mean**2)
@@ -38,7 +42,7 @@ def test_correlation_is_what_plain_sums_give():
         assert out[z, y, x] == pytest.approx(plain, abs=2e-4)
     # in the middle this is the ordinary coefficient of correlation
     seen = data[2, 10 - r : 11 + r, 13 - r : 14 + r][disc > 0]
-    assert out[2, 10 + r, 13 + r] == pytest.approx(
+    assert out[2, 10 + my, 13 + mx] == pytest.approx(
         np.corrcoef(seen, template[disc > 0])[0, 1], abs=2e-3
     )
 
@@ -47,13 +51,26 @@ def test_a_planted_patch_is_the_best_place():
     rng = np.random.default_rng(1)
     data = rng.normal(size=(6, 40, 40)).astype(np.float32)
     correlator = SliceCorrelator(block_of(data), 6.0, 1)
-    r = correlator.reach
+    r, (my, mx) = correlator.disc.shape[0] // 2, correlator.margin
     seen = np.clip(data, -3, 3)[4, 20 - r : 21 + r, 13 - r : 14 + r]
     template = (seen - seen[correlator.disc > 0].mean()) * correlator.disc
     out = np.empty((6, *correlator.padded), np.float32)
-    correlator.correlate(template.astype(np.float32), out)
-    assert np.unravel_index(out.argmax(), out.shape) == (4, 20 + r, 13 + r)
+    correlator.correlate([template.astype(np.float32)], out[None])
+    assert np.unravel_index(out.argmax(), out.shape) == (4, 20 + my, 13 + mx)
     assert out.max() == pytest.approx(1.0, abs=0.01)
+
+
+def test_peaks_are_the_largest_of_all_slices_on_any_number_of_threads():
+    rng = np.random.default_rng(4)
+    data = rng.normal(size=(19, 30, 34)).astype(np.float32)
+    alone, shared = (SliceCorrelator(block_of(data), 5.0, n) for n in (1, 3))
+    templates = [
+        (rng.normal(size=alone.disc.shape) * alone.disc).astype(np.float32) for _ in "abcd"
+    ]
+    volumes = np.empty((4, 19, *alone.padded), np.float32)
+    peaks = shared.correlate(templates, volumes)
+    assert np.array_equal(peaks, volumes.max(axis=1))
+    assert np.array_equal(peaks, alone.correlate(templates))
 
 
 def planted(slope_y, slope_x, height, at, shifts, shape=(8, 30, 60, 60)):

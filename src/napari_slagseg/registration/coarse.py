@@ -7,19 +7,22 @@ patches' relative offsets; then the patches vote for one plane.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, ndimage
+from scipy import ndimage
 
 from napari_slagseg.data import CancelToken, Progress, ProgressEvent, stop_if_cancelled
 from napari_slagseg.registration.fractions import FractionImages
+from napari_slagseg.registration.patches import choose_patches, template_of
 from napari_slagseg.registration.plane_vote import add_patches, vote_at
 from napari_slagseg.registration.pyramid import Block, FloatArray
 from napari_slagseg.registration.settings import RegistrationSettings
+from napari_slagseg.registration.slice_correlator import CorrelatorFactory, SliceCorrelator
+
+AT_ONCE = 4
+"""Poses whose patches are correlated together, so that no thread waits for another."""
 
 
 @dataclass(frozen=True)
@@ -77,152 +80,6 @@ class Candidate:
         return self.mirrored != other.mirrored or turn > angle or apart > distance
 
 
-def choose_patches(
-    images: FractionImages, grey: NDArray[np.float32], radius: float, maximum: int
-) -> list[tuple[int, int]]:
-    """Centres (pixels of the images) of round patches spread over the map.
-
-    Patches need known pixels under most of the disc and some contrast; the first is the
-    one with most contrast, each next one the farthest from those chosen.
-    """
-    rows, columns = grey.shape
-    r = int(radius)
-    disc = _disc(radius)
-    known = ndimage.convolve(images.known, disc / disc.sum(), mode="constant")
-    local = images.known * grey
-    mean = ndimage.convolve(local, disc, mode="constant")
-    square = ndimage.convolve(local * grey, disc, mode="constant")
-    area = np.maximum(known * disc.sum(), 1e-6)
-    contrast = np.maximum(square / area - (mean / area) ** 2, 0.0) * known
-    floor = min(0.75, 0.9 * float(known.max()))
-    step = max(1, r // 3)
-    grid = [
-        (i, j)
-        for i in range(0, rows, step)
-        for j in range(0, columns, step)
-        if known[i, j] >= floor and contrast[i, j] > 0.05 * contrast.max()
-    ]
-    if not grid:
-        i, j = np.unravel_index(int(np.argmax(contrast)), contrast.shape)
-        return [(int(i), int(j))]
-    points = np.asarray(grid, dtype=np.float64)
-    value = np.array([contrast[i, j] for i, j in grid])
-    chosen = [int(np.argmax(value))]
-    distance = np.full(len(grid), np.inf)
-    while len(chosen) < min(maximum, len(grid)):
-        distance = np.minimum(distance, np.hypot(*(points - points[chosen[-1]]).T))
-        if distance.max() < 0.5 * radius:
-            break
-        chosen.append(int(np.argmax(distance * (0.5 + value / value.max()))))
-    return [grid[i] for i in chosen]
-
-
-def _disc(radius: float) -> NDArray[np.float32]:
-    r = int(np.ceil(radius))
-    y, x = np.mgrid[-r : r + 1, -r : r + 1]
-    return (np.hypot(y, x) <= radius).astype(np.float32)
-
-
-class Correlator(Protocol):
-    """What the search needs of a correlator; on the CPU, `SliceCorrelator`."""
-
-    disc: NDArray[np.float32]
-    reach: int
-    padded: tuple[int, int]
-
-    def correlate(self, template: NDArray[np.float32], out: NDArray[np.float32]) -> None:
-        """Fill `out` (slice, y, x) with the normalised correlation with a template."""
-
-
-CorrelatorFactory = Callable[[Block, float, int], Correlator]
-"""Takes the block, the radius of the patches in pixels, and a number of threads."""
-
-
-class SliceCorrelator:
-    """Normalised correlation of round patches with all slices of a block."""
-
-    def __init__(self, block: Block, radius: float, workers: int) -> None:
-        data = block.data
-        self.disc = _disc(radius)
-        self.reach = self.disc.shape[0] // 2
-        self.workers = workers
-        spread = float(data.std()) or 1.0
-        # single bright grains and metal must not decide alone
-        clipped = np.clip(data, -3.0 * spread, 3.0 * spread)
-        pad = self.reach
-        self.padded = (data.shape[1] + 2 * pad, data.shape[2] + 2 * pad)
-        # a disc beyond the rim wraps round into the padding on the other side: zeros
-        self.size = tuple(fft.next_fast_len(n, real=True) for n in self.padded)
-        grown = np.pad(clipped, ((0, 0), (pad, pad), (pad, pad)))
-        self.spectra = self._transform(grown)
-        area = float(self.disc.sum())
-        mean = self._correlate_with(self.spectra, self.disc) / area
-        variance = self._correlate_with(self._transform(grown**2), self.disc) / area - mean**2
-        deviation = np.sqrt(np.maximum(variance, 0.0))
-        # where there is next to nothing to see, noise must not be blown up
-        floor = 0.4 * float(np.median(deviation[deviation > 0.05 * deviation.max()]))
-        self.scale = (1.0 / np.maximum(deviation, floor)).astype(np.float32)
-        self._product = np.empty_like(self.spectra)
-
-    def _transform(self, data: NDArray[np.float32]) -> NDArray[np.complex64]:
-        out = fft.rfft2(data.astype(np.float32), s=self.size, workers=self.workers)
-        return np.asarray(out, dtype=np.complex64)
-
-    def _kernel(self, template: NDArray[np.float32]) -> NDArray[np.complex64]:
-        """Conjugate transform of a template whose middle lies at pixel (0, 0)."""
-        edge, r = template.shape[0], self.reach
-        whole = np.zeros(self.size, dtype=np.float32)
-        whole[:edge, :edge] = template
-        return np.asarray(np.conj(fft.rfft2(np.roll(whole, (-r, -r), axis=(0, 1)))), np.complex64)
-
-    def _correlate_with(
-        self,
-        spectra: NDArray[np.complex64],
-        template: NDArray[np.float32],
-        out: NDArray[np.complex64] | None = None,
-    ) -> NDArray[np.float32]:
-        """(slice, y, x) correlation, centred: entry (y, x) is at padded pixel (y, x)."""
-        product = np.multiply(spectra, self._kernel(template), out=out)
-        full = fft.irfft2(product, s=self.size, workers=self.workers, overwrite_x=True)
-        return np.asarray(full[:, : self.padded[0], : self.padded[1]], dtype=np.float32)
-
-    def correlate(self, template: NDArray[np.float32], out: NDArray[np.float32]) -> None:
-        """Normalised correlation with a template of zero mean inside the disc.
-
-        Parameters
-        ----------
-        template : (edge, edge) float32
-        out : (slice, y, x) float32
-            Filled.
-        """
-        norm = float(np.sqrt((template**2).sum() * self.disc.sum()))
-        full = self._correlate_with(self.spectra, template, self._product)
-        np.multiply(full, self.scale, out=out)
-        out *= np.float32(1.0 / max(norm, 1e-9))
-
-
-def _template(
-    grey: NDArray[np.float32],
-    known: NDArray[np.float32],
-    centre: tuple[int, int],
-    matrix: FloatArray,
-    disc: NDArray[np.float32],
-) -> NDArray[np.float32]:
-    """The patch around `centre`, turned into the CT's frame, zero mean in the disc."""
-    r = disc.shape[0] // 2
-    y, x = np.mgrid[-r : r + 1, -r : r + 1].astype(np.float64)
-    at = np.tensordot(matrix, np.stack([y, x]), axes=1)
-    at[0] += centre[0]
-    at[1] += centre[1]
-    value = ndimage.map_coordinates(grey, at, order=1, mode="constant")
-    weight = ndimage.map_coordinates(known, at, order=1, mode="constant") * disc
-    total = float(weight.sum())
-    if total <= 0:
-        return np.zeros_like(disc)
-    mean = float((value * weight).sum()) / total
-    return ((value - mean) * weight).astype(np.float32)
-
-
 def coarse_search(
     block: Block,
     images: FractionImages,
@@ -252,7 +109,7 @@ def coarse_search(
     space : SearchSpace
     settings : RegistrationSettings
     workers : int
-        Threads of the FFT.
+        Threads.
     correlator : CorrelatorFactory, optional
         Another one than `SliceCorrelator`, for example on a GPU.
     number : int, optional
@@ -286,52 +143,70 @@ def coarse_search(
         (2 * k + 1 - settings.sub_angles) / settings.sub_angles * half_step
         for k in range(settings.sub_angles)
     ]
-    reach = slices.reach
     pitch_yx = block.pitch[1:]
     steepest = np.tan(np.radians(settings.maximum_tilt_deg)) * pitch_yx / block.pitch[0]
-    volumes = np.empty((len(patches), depth, *slices.padded), dtype=np.float32)
     poses = [(mirrored, float(angle)) for mirrored in space.mirrors for angle in angles]
 
-    def correlate(mirrored: bool, angle: float, first: int, last: int) -> NDArray[np.float64]:
-        """Fill the volumes of some patches; where the patches lie, by sub-angle."""
+    def templates(mirrored: bool, angle: float, number: int) -> list[NDArray[np.float32]]:
+        """The first patches as they would lie in the CT."""
         turn = _turn(angle, mirrored)
         # CT pixel -> length -> map pixel
         into_map = np.asarray(np.linalg.inv(turn) @ np.diag(pitch_yx) / images.pitch, np.float64)
-        for k in range(first, last):
-            template = _template(grey, images.known, patches[k], into_map, slices.disc)
-            slices.correlate(template, volumes[k])
-        turns = np.stack([_turn(angle + sub, mirrored) for sub in subs])
-        return np.asarray((offsets * images.pitch) @ turns.transpose(0, 2, 1) / pitch_yx)
+        return [
+            template_of(grey, images.known, centre, into_map, slices.disc)
+            for centre in patches[:number]
+        ]
 
-    def add(shifts: NDArray[np.float64], last: int) -> NDArray[np.float32]:
-        summed = add_patches(volumes[:last].max(axis=1), shifts[:, :last])
+    def add(peaks: NDArray[np.float32], shifts: NDArray[np.float64]) -> NDArray[np.float32]:
+        summed = add_patches(peaks, shifts)
         if space.centre is not None:
-            _restrict(summed, space.centre, block, reach)
-        return np.asarray(summed, np.float32)
+            _restrict(summed, space.centre, block, slices.margin)
+        return summed
+
+    def shifts_of(mirrored: bool, turned: list[float], number: int) -> NDArray[np.float64]:
+        """(angle, patch, 2) where the patches lie, in CT pixels from the map's centre."""
+        turns = np.stack([_turn(angle, mirrored) for angle in turned])
+        at = (offsets[:number] * images.pitch) @ turns.transpose(0, 2, 1) / pitch_yx
+        return np.asarray(at, np.float64)
 
     few, kept = settings.first_patches, settings.kept_angles
     both = len(patches) > few and len(poses) > kept
-    total = len(poses) * (few if both else len(patches)) + (kept * len(patches) if both else 0)
+    # the first look is at pairs of neighbouring angles
+    pairs = [
+        (mirrored, [float(angle) for angle in angles[k : k + 2]])
+        for mirrored in space.mirrors
+        for k in range(0, len(angles), 2)
+    ]
+    total = len(pairs) * few + kept * len(patches) if both else len(poses) * len(patches)
     done = 0
     if both:  # most angles are ruled out by a few patches
         best = []
-        for mirrored, angle in poses:
+        for first in range(0, len(pairs), AT_ONCE):
             stop_if_cancelled(cancel)
             progress(ProgressEvent("searching all poses", done / total))
-            best.append(float(add(correlate(mirrored, angle, 0, few), few).max()))
-            done += few
-        poses = [poses[k] for k in sorted(np.argsort(best, kind="stable")[::-1][:kept])]
+            some = pairs[first : first + AT_ONCE]
+            peaks = slices.correlate(
+                [t for mirrored, pair in some for t in templates(mirrored, np.mean(pair), few)]
+            )
+            for k, (mirrored, pair) in enumerate(some):
+                turned = [angle + sub for angle in pair for sub in subs]
+                summed = add(peaks[k * few : (k + 1) * few], shifts_of(mirrored, turned, few))
+                best.append(float(summed.max()))
+            done += few * len(some)
+        order = np.argsort(best, kind="stable")[::-1][: -(-kept // 2)]
+        poses = [(pairs[k][0], angle) for k in sorted(order) for angle in pairs[k][1]]
+    volumes = np.empty((len(patches), depth, *slices.padded), dtype=np.float32)
     found: list[Candidate] = []
     for mirrored, angle in poses:
         stop_if_cancelled(cancel)
         progress(ProgressEvent("searching all poses", done / total))
         done += len(patches)
-        shifts = correlate(mirrored, angle, 0, len(patches))
-        summed = add(shifts, len(patches))
+        shifts = shifts_of(mirrored, [angle + sub for sub in subs], len(patches))
+        summed = add(slices.correlate(templates(mirrored, angle, len(patches)), volumes), shifts)
         places = _best_positions(summed, settings.positions_per_angle)
         voted = vote_at(volumes, shifts, places, low, high, steepest)
         for (sub, y, x), (votes, z, slope_y, slope_x) in zip(places, voted):
-            at = np.array([z, y - reach, x - reach])
+            at = np.array([z, y - slices.margin[0], x - slices.margin[1]])
             found.append(
                 Candidate(
                     float(votes),
@@ -378,11 +253,14 @@ def _turn(angle_deg: float, mirrored: bool) -> FloatArray:
 
 
 def _restrict(
-    summed: NDArray[np.float32], centre: tuple[float, float, float], block: Block, reach: int
+    summed: NDArray[np.float32],
+    centre: tuple[float, float, float],
+    block: Block,
+    margin: tuple[int, int],
 ) -> None:
     _, rows, columns = summed.shape
-    y = (np.arange(rows) - reach + 0.5) * block.pitch[1] - centre[0]
-    x = (np.arange(columns) - reach + 0.5) * block.pitch[2] - centre[1]
+    y = (np.arange(rows) - margin[0] + 0.5) * block.pitch[1] - centre[0]
+    x = (np.arange(columns) - margin[1] + 0.5) * block.pitch[2] - centre[1]
     summed[:, np.hypot(y[:, None], x[None, :]) > centre[2]] = -1.0
 
 
@@ -412,10 +290,7 @@ def distinct_candidates(
 
 __all__ = [
     "Candidate",
-    "Correlator",
-    "CorrelatorFactory",
     "SearchSpace",
-    "SliceCorrelator",
     "coarse_search",
     "distinct_candidates",
 ]

@@ -24,7 +24,6 @@ from napari_slagseg.data import (
     stop_if_cancelled,
 )
 from napari_slagseg.registration.checks import check_field_size, check_map, exchanged_sizes
-from napari_slagseg.registration.coarse import CorrelatorFactory
 from napari_slagseg.registration.confidence import (
     cutout_probability,
     doubt_inside,
@@ -39,6 +38,7 @@ from napari_slagseg.registration.odd_even import odd_even_disagreement
 from napari_slagseg.registration.pyramid import FloatArray, PreparedCT, prepare_ct
 from napari_slagseg.registration.search import Place, find_place, fit_from
 from napari_slagseg.registration.settings import RegistrationSettings
+from napari_slagseg.registration.slice_correlator import CorrelatorFactory
 from napari_slagseg.registration.verdict import Reason, reasons_to_refuse, refusal, warning_for
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
 
-@numba.njit(parallel=True, cache=True, nogil=True)
-def add_patches(peaks, shifts):  # type: ignore[no-untyped-def]
+def add_patches(peaks: NDArray[np.float32], shifts: NDArray[np.float64]) -> NDArray[np.float32]:
     """Mean over the patches of their best correlation, each read at its own shift.
 
     Parameters
@@ -23,18 +23,15 @@ def add_patches(peaks, shifts):  # type: ignore[no-untyped-def]
         For every place of the map's centre; patches outside count as 0.
     """
     n, height, width = peaks.shape
-    n_angles = shifts.shape[0]
-    out = np.zeros((n_angles, height, width), dtype=np.float32)
-    for a in numba.prange(n_angles):
-        for p in range(n):
-            dy = int(np.round(shifts[a, p, 0]))
-            dx = int(np.round(shifts[a, p, 1]))
-            for y in range(max(0, -dy), min(height, height - dy)):
-                for x in range(max(0, -dx), min(width, width - dx)):
-                    out[a, y, x] += peaks[p, y + dy, x + dx]
-        for y in range(height):
-            for x in range(width):
-                out[a, y, x] /= n
+    out = np.zeros((len(shifts), height, width), dtype=np.float32)
+    for summed, shift in zip(out, shifts):
+        for peak, (dy, dx) in zip(peaks, shift.round().astype(int)):
+            # an offset beyond the image leaves nothing to add
+            y0, y1 = max(0, -dy), max(0, min(height, height - dy))
+            x0, x1 = max(0, -dx), max(0, min(width, width - dx))
+            if y0 < y1 and x0 < x1:
+                summed[y0:y1, x0:x1] += peak[y0 + dy : y1 + dy, x0 + dx : x1 + dx]
+    out /= n
     return out
 
 

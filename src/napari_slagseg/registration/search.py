@@ -11,9 +11,10 @@ from napari_slagseg.data import (
     ProgressEvent,
     stop_if_cancelled,
 )
-from napari_slagseg.registration.coarse import CorrelatorFactory, SearchSpace, coarse_search
+from napari_slagseg.registration.coarse import SearchSpace, coarse_search
 from napari_slagseg.registration.expected import Expected
 from napari_slagseg.registration.job import MapJob
+from napari_slagseg.registration.slice_correlator import CorrelatorFactory
 from napari_slagseg.registration.surface import PolynomialSurface, SurfaceFit
 from napari_slagseg.registration.verdict import distinct_places, ratio_to_second
 

@@ -13,13 +13,13 @@ from napari_slagseg.data import (
     ProgressEvent,
     no_progress,
 )
-from napari_slagseg.registration.coarse import CorrelatorFactory
 from napari_slagseg.registration.crossing import with_crossings
 from napari_slagseg.registration.expected import expected_for
 from napari_slagseg.registration.hints import Hints
 from napari_slagseg.registration.job import polynomial_of
 from napari_slagseg.registration.place import place_map
 from napari_slagseg.registration.pyramid import PreparedCT
+from napari_slagseg.registration.slice_correlator import CorrelatorFactory
 
 
 def _ignore(_: PlacedMap) -> None:

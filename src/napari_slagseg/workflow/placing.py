@@ -29,7 +29,7 @@ from napari_slagseg.workflow.configs import RegisterConfig
 if TYPE_CHECKING:
     # numba comes with it, and help should not wait for that
     from napari_slagseg.registration import Hints, RegistrationSettings
-    from napari_slagseg.registration.coarse import CorrelatorFactory
+    from napari_slagseg.registration.slice_correlator import CorrelatorFactory
 
 
 def settings_for(config: RegisterConfig) -> RegistrationSettings:
