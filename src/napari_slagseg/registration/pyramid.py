@@ -8,7 +8,11 @@ of a block lies at ``origin + (i + 0.5) * pitch``.
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
 
 import numba
 import numpy as np
@@ -106,11 +110,7 @@ class PreparedCT:
         block = self._block(level, first, last)
         if smoothing > 0:
             sigma = smoothing * level / block.pitch
-            block = Block(
-                ndimage.gaussian_filter(block.data, sigma, mode="nearest", truncate=3.0),
-                block.origin,
-                block.pitch,
-            )
+            block = Block(_smoothed(block.data, sigma), block.origin, block.pitch)
         return block
 
     def _block(self, level: int, first: int, last: int) -> Block:
@@ -147,32 +147,61 @@ def _box_means(data, factors, table, z_step, z_first, radii, radius, scale):  # 
     last_node = table.shape[0] - 1
     last_radius = table.shape[1] - 1
     for k in numba.prange(nz):
-        count = np.zeros((ny, nx), dtype=np.int32)
-        total = np.zeros((ny, nx), dtype=np.float64)
-        profile = np.empty(last_radius + 1, dtype=np.float32)
-        for z in range(k * fz, min(depth, (k + 1) * fz)):
+        first, last = k * fz, min(depth, (k + 1) * fz)
+        # the angular mean of a box: the table's mean over its slices, then over its lines
+        profile = np.zeros(last_radius + 1, dtype=np.float64)
+        for z in range(first, last):
             node = min(max((z + z_first) / z_step, 0.0), float(last_node))
             n0 = int(node)
             n1 = min(n0 + 1, last_node)
             wz = node - n0
             for r0 in range(last_radius + 1):
-                profile[r0] = (1 - wz) * table[n0, r0] + wz * table[n1, r0]
-            for j in range(ny):
-                for y in range(j * fy, min(height, (j + 1) * fy)):
-                    for i in range(nx):
-                        for x in range(i * fx, min(width, (i + 1) * fx)):
-                            r = radii[y, x]
-                            if r <= radius:
-                                r0 = min(int(r), last_radius)
-                                r1 = min(r0 + 1, last_radius)
-                                wr = min(r - r0, np.float32(1.0))
-                                mean = (1 - wr) * profile[r0] + wr * profile[r1]
-                                total[j, i] += data[z, y, x] - mean
-                                count[j, i] += 1
-        for y in range(ny):
-            for x in range(nx):
-                if count[y, x] > 0:
-                    out[k, y, x] = total[y, x] / count[y, x] * scale
+                profile[r0] += (1 - wz) * table[n0, r0] + wz * table[n1, r0]
+        line = np.empty(width, dtype=np.float64)
+        total = np.empty(nx, dtype=np.float64)
+        count = np.empty(nx, dtype=np.int64)
+        for j in range(ny):
+            total[:] = 0.0
+            count[:] = 0
+            for y in range(j * fy, min(height, (j + 1) * fy)):
+                line[:] = 0.0
+                for z in range(first, last):
+                    for x in range(width):
+                        line[x] += data[z, y, x]
+                for i in range(nx):
+                    for x in range(i * fx, min(width, (i + 1) * fx)):
+                        r = radii[y, x]
+                        if r <= radius:
+                            r0 = min(int(r), last_radius)
+                            r1 = min(r0 + 1, last_radius)
+                            wr = min(r - r0, np.float32(1.0))
+                            total[i] += line[x] - ((1 - wr) * profile[r0] + wr * profile[r1])
+                            count[i] += last - first
+            for i in range(nx):
+                if count[i] > 0:
+                    out[k, j, i] = total[i] / count[i] * scale
+    return out
+
+
+def _smoothed(data: NDArray[np.float32], sigma: FloatArray) -> NDArray[np.float32]:
+    """Gaussian smoothing, one axis after the other, each on all cores."""
+    workers = os.cpu_count() or 1
+    out = np.empty_like(data)
+    with ThreadPoolExecutor(workers) as pool:
+        for axis, width in enumerate(sigma):
+            smooth = partial(ndimage.gaussian_filter1d, sigma=width, axis=axis, mode="nearest",
+                             truncate=3.0)  # fmt: skip
+            across = 1 if axis == 0 else 0  # pieces along it do not need each other
+            edges = np.linspace(0, data.shape[across], 4 * workers + 1).astype(int)
+            pieces = [(slice(None),) * across + (slice(a, b),) for a, b in pairwise(edges)]
+            source = data if axis == 0 else out  # lines are buffered: in place is safe
+            done = [
+                pool.submit(smooth, source[piece], output=out[piece])
+                for piece in pieces
+                if source[piece].size
+            ]
+            for future in done:
+                future.result()
     return out
 
 

@@ -47,13 +47,19 @@ def _sums_by_radius(data, rounded, n_radii, z_step, n_nodes):  # type: ignore[no
     sums = np.zeros((n_nodes, n_radii))
     counts = np.zeros((n_nodes, n_radii))
     for node in numba.prange(n_nodes):
-        for z in range(node * z_step, min(depth, (node + 1) * z_step)):
-            for y in range(height):
+        first, last = node * z_step, min(depth, (node + 1) * z_step)
+        line = np.empty(width, dtype=np.float64)
+        for y in range(height):
+            # a line over all slices of the slab first: that is a plain sum
+            line[:] = 0.0
+            for z in range(first, last):
                 for x in range(width):
-                    r = rounded[y, x]
-                    if r < n_radii:
-                        sums[node, r] += data[z, y, x]
-                        counts[node, r] += 1.0
+                    line[x] += data[z, y, x]
+            for x in range(width):
+                r = rounded[y, x]
+                if r < n_radii:
+                    sums[node, r] += line[x]
+                    counts[node, r] += last - first
     return sums, counts
 
 

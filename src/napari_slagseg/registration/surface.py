@@ -38,7 +38,10 @@ pixels: a later iteration stands unless it lost more than this."""
 
 def basis(u: FloatArray, v: FloatArray, order: int) -> FloatArray:
     """(n, terms) values of the basis functions."""
-    return np.stack([u**i * v**j for i, j in _POWERS[: N_TERMS[order]]], axis=-1)
+    u, v = np.asarray(u, np.float64), np.asarray(v, np.float64)
+    # products: numpy's powers above 2 take ten times as long
+    powers = [(np.ones_like(a), a, a * a, a * a * a) for a in (u, v)]
+    return np.stack([powers[0][i] * powers[1][j] for i, j in _POWERS[: N_TERMS[order]]], axis=-1)
 
 
 @dataclass(frozen=True)
