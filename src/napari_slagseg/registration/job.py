@@ -21,6 +21,9 @@ from napari_slagseg.registration.surface import (
 FINE_POINTS = 300_000
 """Map pixels that take part where many small pieces share them."""
 
+SHARED_LEVEL = 4
+"""From here on a level's block is the whole CT, whatever the surface."""
+
 _ROOM = 6.0
 """Pixels of a level kept above and below a surface."""
 
@@ -66,7 +69,7 @@ class MapJob:
 
     def block(self, level: int, surface: PolynomialSurface) -> Block:
         """Part of a level around a surface; the last one of each level is kept."""
-        if level >= 4:
+        if level >= SHARED_LEVEL:
             return self.ct.whole(level)
         rows = np.linspace(0, self.map.shape[0] - 1, 9)
         columns = np.linspace(0, self.map.shape[1] - 1, 9)
@@ -132,4 +135,4 @@ def polynomial_of(prepared: PreparedCT, placed: PlacedMap) -> PolynomialSurface:
     return PolynomialSurface(np.asarray(coefficients, np.float64), plain.centre, plain.half)
 
 
-__all__ = ["FINE_POINTS", "MapJob", "polynomial_of"]
+__all__ = ["FINE_POINTS", "SHARED_LEVEL", "MapJob", "polynomial_of"]

@@ -17,6 +17,9 @@ FREE = 9
 NUISANCE = 4
 """A constant, two slopes, a radial term."""
 
+_PIECE = 512
+"""Pixels whose products are added up while they lie in a core's nearest cache."""
+
 
 @numba.njit(inline="always")
 def _power(u, v, k):  # type: ignore[no-untyped-def]
@@ -97,18 +100,29 @@ def _linear_fit(moments, first, last, total):  # type: ignore[no-untyped-def]
     return linear, max(rest, 0.0)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
 def _moments(columns, weights):  # type: ignore[no-untyped-def]
-    n, k = columns.shape
+    """(k, k) weighted products of the rows of `columns` (k, n) with each other.
+
+    Sums may be taken in any order, which lets them be taken several at a time.
+    """
+    k, n = columns.shape
     out = np.zeros((k, k))
-    for p in range(n):
-        w = weights[p]
-        if w == 0.0:
-            continue
+    space = np.empty(_PIECE)
+    for first in range(0, n, _PIECE):
+        last = min(first + _PIECE, n)
+        weight = weights[first:last]
+        weighted = space[: last - first]
         for i in range(k):
-            a = w * columns[p, i]
+            own = columns[i, first:last]
+            for p in range(len(own)):
+                weighted[p] = weight[p] * own[p]
             for j in range(i + 1):
-                out[i, j] += a * columns[p, j]
+                other = columns[j, first:last]
+                total = 0.0
+                for p in range(len(other)):
+                    total += weighted[p] * other[p]
+                out[i, j] += total
     for i in range(k):
         for j in range(i + 1, k):
             out[i, j] = out[j, i]
@@ -129,8 +143,10 @@ def _refine(  # type: ignore[no-untyped-def]
     for p in range(n):
         u[p] = (rows[own[p]] - centre[0]) / half
         v[p] = (columns_[own[p]] - centre[1]) / half
-    model = np.empty((n, linear_size + 1))
-    slopes = np.empty((n, 3))
+    size = FREE + linear_size
+    # what the grey value changes by with the nine rigid terms, the linear model, the grey
+    columns = np.empty((size + 1, n))
+    model = columns[FREE:]
     weights = np.empty(n)
     robust = np.empty(n)
     inside = np.empty(n, dtype=np.bool_)
@@ -148,7 +164,6 @@ def _refine(  # type: ignore[no-untyped-def]
     reach = 2.0 * pitch.max()
     still = 0
     top = 0.0
-    size = FREE + linear_size
     for iteration in range(iterations + 1):
         scale = 0.0
         for k in range(3):
@@ -180,15 +195,17 @@ def _refine(  # type: ignore[no-untyped-def]
             weights[p] = w
             total += w
             for f in range(phases):
-                model[p, f] = fractions[own[p], f]
-            model[p, phases] = 1.0
-            model[p, phases + 1] = u[p]
-            model[p, phases + 2] = v[p]
-            model[p, phases + 3] = r2 / scale
-            model[p, linear_size] = value if found else 0.0
-            slopes[p, 0] = gz / pitch[0] if found else 0.0
-            slopes[p, 1] = gy / pitch[1] if found else 0.0
-            slopes[p, 2] = gx / pitch[2] if found else 0.0
+                model[f, p] = fractions[own[p], f]
+            model[phases, p] = 1.0
+            model[phases + 1, p] = u[p]
+            model[phases + 2, p] = v[p]
+            model[phases + 3, p] = r2 / scale
+            model[linear_size, p] = value if found else 0.0
+            for k in range(3):
+                slope = ((gz, gy, gx)[k]) / pitch[k] if found else 0.0
+                columns[k, p] = slope
+                columns[3 + k, p] = slope * u[p]
+                columns[6 + k, p] = slope * v[p]
         coverage = total / max(total_known, 1e-9)
         if coverage < 0.2:
             break
@@ -197,12 +214,12 @@ def _refine(  # type: ignore[no-untyped-def]
         _, variation = _linear_fit(moments, phases, linear_size, total)
         score = np.sqrt(max(0.0, 1.0 - unexplained / max(variation, 1e-12)))
         noise = 1.0
-        for _ in range(2):
+        for turn in range(2):
             for p in range(n):
-                value = model[p, linear_size]
-                for k in range(linear_size):
-                    value -= model[p, k] * linear[k]
-                residual[p] = value
+                residual[p] = model[linear_size, p]
+            for k in range(linear_size):
+                for p in range(n):
+                    residual[p] -= linear[k] * model[k, p]
             noise = 1.4826 * np.median(np.abs(residual[inside])) + 1e-6
             sum_robust = 0.0
             for p in range(n):
@@ -210,28 +227,19 @@ def _refine(  # type: ignore[no-untyped-def]
                 t = t * t if t > 0.0 else 0.0
                 robust[p] = weights[p] * t
                 sum_robust += robust[p]
-            linear, _ = _linear_fit(_moments(model, robust), 0, linear_size, sum_robust)
+            if turn == 0:
+                linear, _ = _linear_fit(_moments(model, robust), 0, linear_size, sum_robust)
         # Gauss-Newton: the nine rigid terms and the linear model together
-        gram = np.zeros((size, size))
-        right = np.zeros(size)
-        row = np.empty(size)
+        moments = _moments(columns, robust)
         scale = 1.0 / (noise * noise * correlated)
-        for p in range(n):
-            w = robust[p] * scale
-            if w == 0.0:
-                continue
-            for k in range(3):
-                row[k] = slopes[p, k]
-                row[3 + k] = slopes[p, k] * u[p]
-                row[6 + k] = slopes[p, k] * v[p]
-            for k in range(linear_size):
-                row[FREE + k] = -model[p, k]
-            grey = model[p, linear_size]
-            for i in range(size):
-                a = w * row[i]
-                right[i] -= a * grey
-                for j in range(i + 1):
-                    gram[i, j] += a * row[j]
+        gram = np.empty((size, size))
+        right = np.empty(size)
+        for i in range(size):
+            sign = 1.0 if i < FREE else -1.0
+            right[i] = -sign * scale * moments[i, size]
+            for j in range(i + 1):
+                other = 1.0 if j < FREE else -1.0
+                gram[i, j] = sign * other * scale * moments[i, j]
         sigma = 2.0 * length * length * size_sigma
         strain = np.zeros((3, FREE))
         misfit = np.zeros(3)

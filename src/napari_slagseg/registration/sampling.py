@@ -50,8 +50,9 @@ def trilinear(data, z, y, x):  # type: ignore[no-untyped-def]
     return u0 + a * (u1 - u0), gz, gy, gx, True
 
 
-_WORTH_THREADS = 50_000
-"""Below so many positions waking the threads takes longer than the sampling."""
+_WORTH_THREADS = 100_000
+"""Below so many positions waking the threads takes longer than the sampling; and fits of
+a whole map, which have fewer, may run side by side, as these threads may not."""
 
 
 def _sample(data, origin, pitch, positions, cy, cx, radius):  # type: ignore[no-untyped-def]

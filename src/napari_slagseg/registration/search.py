@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+
+from threadpoolctl import threadpool_limits
 
 from napari_slagseg.data import (
     CancelToken,
@@ -13,7 +17,7 @@ from napari_slagseg.data import (
 )
 from napari_slagseg.registration.coarse import SearchSpace, coarse_search
 from napari_slagseg.registration.expected import Expected
-from napari_slagseg.registration.job import MapJob
+from napari_slagseg.registration.job import SHARED_LEVEL, MapJob
 from napari_slagseg.registration.slice_correlator import CorrelatorFactory
 from napari_slagseg.registration.surface import PolynomialSurface, SurfaceFit
 from napari_slagseg.registration.verdict import distinct_places, ratio_to_second
@@ -79,26 +83,54 @@ def find_place(
         cancel=cancel,
     )
     progress(ProgressEvent("fitting the surface", 0.5))
-    fits = []
-    for candidate in candidates:
-        stop_if_cancelled(cancel)
-        fits.append(job.fit(level, job.start(candidate), 1))
+    fits = _side_by_side(
+        lambda start: job.fit(level, start, 1),
+        [job.start(c) for c in candidates],
+        job,
+        level,
+        cancel,
+    )
     finalists = distinct_places(fits, level)
     if expected is not None:
         finalists = expected.sorted(finalists)
     # a place that is right gains on the others with every finer level: the ratio is
     # taken where several places are last compared
-    finer = []
-    for fit in finalists[: s.finalists if expected is None else 3 * s.finalists]:
-        stop_if_cancelled(cancel)
-        step = _levels_below(level)[0]
-        finer.append(job.fit(step, job.fit(step, fit.surface, 1).surface, 2))
+    step = _levels_below(level)[0]
+    finer = _side_by_side(
+        lambda start: job.fit(step, job.fit(step, start, 1).surface, 2),
+        [f.surface for f in finalists[: s.finalists if expected is None else 3 * s.finalists]],
+        job,
+        step,
+        cancel,
+    )
     ratio = ratio_to_second(finer, level)
     best = distinct_places(finer, level)[0]
     for step in _levels_below(level)[1:]:
         stop_if_cancelled(cancel)
         best = job.fit(step, best.surface, 2)
     return Place(best, ratio, level)
+
+
+def _side_by_side(
+    fit: Callable[[PolynomialSurface], SurfaceFit],
+    starts: list[PolynomialSurface],
+    job: MapJob,
+    level: int,
+    cancel: CancelToken | None,
+) -> list[SurfaceFit]:
+    """Fits from several starts at one level; on all threads where they share a block."""
+
+    def one(start: PolynomialSurface) -> SurfaceFit:
+        stop_if_cancelled(cancel)
+        return fit(start)
+
+    if level < SHARED_LEVEL or len(starts) < 2:
+        return [one(start) for start in starts]
+    job.block(level, starts[0])  # made once, not by all of them
+    job.points(level)
+    workers = min(os.cpu_count() or 1, len(starts))
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(one, starts))
 
 
 def fit_from(
