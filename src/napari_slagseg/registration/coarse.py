@@ -186,7 +186,11 @@ def coarse_search(
             progress(ProgressEvent("searching all poses", done / total))
             some = pairs[first : first + AT_ONCE]
             peaks = slices.correlate(
-                [t for mirrored, pair in some for t in templates(mirrored, np.mean(pair), few)]
+                [
+                    t
+                    for mirrored, pair in some
+                    for t in templates(mirrored, float(np.mean(pair)), few)
+                ]
             )
             for k, (mirrored, pair) in enumerate(some):
                 turned = [angle + sub for angle in pair for sub in subs]
