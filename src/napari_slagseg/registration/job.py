@@ -24,6 +24,9 @@ FINE_POINTS = 300_000
 SHARED_LEVEL = 4
 """From here on a level's block is the whole CT, whatever the surface."""
 
+_NARROWEST = 0.75
+"""A long strip may be so much narrower than a square that is as large."""
+
 _ROOM = 6.0
 """Pixels of a level kept above and below a surface."""
 
@@ -84,9 +87,10 @@ class MapJob:
         return kept[2]
 
     def coarse_level(self) -> int:
-        """Coarsest level at which the map's shorter side keeps enough pixels."""
-        level = self.settings.coarsest_level
-        while level > 1 and min(self.extent) / level < self.settings.minimum_coarse_extent:
+        """Coarsest level at which the map keeps enough pixels."""
+        level, enough = self.settings.coarsest_level, self.settings.minimum_coarse_extent
+        extent = min(float(np.sqrt(self.extent[0] * self.extent[1])), min(self.extent) / _NARROWEST)
+        while level > 1 and extent / level < enough:
             level //= 2
         return level
 

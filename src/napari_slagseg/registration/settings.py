@@ -19,8 +19,8 @@ class RegistrationSettings:
     coarsest_level : int
         Box edge in voxels of the coarsest level of the pyramid.
     minimum_coarse_extent : int
-        The coarse search takes the coarsest level at which the shorter side of the
-        map still has this many pixels.
+        The coarse search takes the coarsest level at which a square as large as the
+        map still has sides of this many pixels, and its shorter side three quarters.
     ring_smoothing_voxels : float
         Length along z over which the angular means (rings, cupping) are smoothed.
     ct_blur_voxels : float
