@@ -17,10 +17,10 @@ demo: setup  ## run the main job on a phantom, from CT and maps to liberation cu
 	$(BIN)/slagseg demo demo $(DEMO)
 
 test: setup  ## run the test suite, the window's tests included
-	NUMBA_NUM_THREADS=2 $(SCREEN) $(BIN)/python -m pytest $(TESTS)
+	NUMBA_NUM_THREADS=2 $(SCREEN) $(BIN)/python -m pytest -n 2 $(TESTS)
 
 test-slow: setup  ## run the slow tests, too
-	NUMBA_NUM_THREADS=2 $(SCREEN) $(BIN)/python -m pytest -m "slow or not slow" $(TESTS)
+	NUMBA_NUM_THREADS=2 $(SCREEN) $(BIN)/python -m pytest -n 2 -m "slow or not slow" $(TESTS)
 
 check: setup  ## lint, types, import contracts, manifest, docs
 	$(BIN)/ruff check .
