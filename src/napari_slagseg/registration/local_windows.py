@@ -26,6 +26,7 @@ from napari_slagseg.registration.rigid_cutouts import (
     windows,
 )
 from napari_slagseg.registration.smooth_field import SmoothField, fit_smooth_field
+from napari_slagseg.registration.translation_search import search_shifts
 
 FEWEST = 6
 """Windows needed for a field of their own."""
@@ -33,6 +34,17 @@ FEWEST = 6
 BEYOND_NOISE, BY_MISFIT = 3.1, 2.2
 """How much farther windows are off than noise alone would have them, at a correlation of
 1, and how fast that grows with the unexplained rest: read off 1,346 windows of phantoms."""
+
+LEAST_SEARCHED = 40.0
+"""Edge as a length from which on windows are looked for elsewhere: of smaller ones too
+little is left at level 4."""
+
+BETTER, BETTER_FITTED = 0.05, 0.03
+"""By how much the correlation elsewhere must be higher, in the search and fitted."""
+
+LEAST_SLIP = 2.0
+ALIKE = 4.0
+"""Lengths: smaller shifts the fit finds by itself; neighbours that slipped agree to this."""
 
 _SIGMAS = 2.0
 _FIRM_DEVIATION = 0.05
@@ -50,6 +62,10 @@ class LocalFit:
         Where their middles lie on the surface, in map pixels.
     off : (n, 3) float64
         Lengths from the consensus surface to where the windows lie.
+    edge : float
+        Of the windows, as a length.
+    firm : (n,) bool
+        Cutouts that the user holds to be right, which stand in for windows.
     sure : (n,) bool
         Windows that took part in the field.
     field : SmoothField or None
@@ -59,14 +75,30 @@ class LocalFit:
     fits: list[RigidFit]
     at: FloatArray
     off: FloatArray
+    edge: float
+    firm: NDArray[np.bool_]
     sure: NDArray[np.bool_]
     field: SmoothField | None
 
 
 def fit_windows(
-    job: MapJob, registered: Registered, progress: Progress, cancel: CancelToken | None
+    job: MapJob,
+    registered: Registered,
+    greys: FloatArray,
+    progress: Progress,
+    cancel: CancelToken | None,
 ) -> LocalFit:
-    """Register small windows from the consensus surface, and fit a smooth field to them."""
+    """Register small windows from the consensus surface, and fit a smooth field to them.
+
+    Parameters
+    ----------
+    job : MapJob
+    registered : Registered
+    greys : (phases,) float64
+        As `surface.SurfaceFit.greys`; windows that slipped far are looked for by them.
+    progress, cancel
+        See `napari_slagseg.data.running`.
+    """
     s = job.settings
     surface, shifts = registered.consensus.surface, registered.shifts
     edge, _ = window_edge(job.map.shape, job.pixel, s)
@@ -94,7 +126,46 @@ def fit_windows(
         progress(ProgressEvent("looking closer", 0.85 + 0.1 * first / len(chosen)))
         pieces = [(w, shifts.start(surface, w)) for w in chosen[first : first + BATCH]]
         fits += refine(job.ct, block, points, pieces)
+    if edge >= LEAST_SEARCHED:
+        for k, far in _slipped(job, registered, chosen, greys, edge).items():
+            fits[k] = far
     return _smoothed(job, registered, fits, edge)
+
+
+def _slipped(
+    job: MapJob,
+    registered: Registered,
+    chosen: list[Window],
+    greys: FloatArray,
+    edge: float,
+) -> dict[int, RigidFit]:
+    """Windows that fit clearly better elsewhere, and whose neighbours do so, too."""
+    surface, shifts = registered.consensus.surface, registered.shifts
+    pieces = [(w, shifts.start(surface, w)) for w in chosen]
+    seen = search_shifts(job.ct, job.block(4, surface), job.points(4, FINE_POINTS), pieces, greys)
+    away = np.linalg.norm(seen.off, axis=1)
+    elsewhere = np.flatnonzero((seen.best > seen.begun + BETTER) & (away > LEAST_SLIP))
+    if not len(elsewhere):
+        return {}
+    stay = [pieces[k] for k in elsewhere]
+    go = [(w, start.plus(seen.off[k][None, :])) for k, (w, start) in zip(elsewhere, stay)]
+    at = np.array([w.centre for w, _ in go])
+    heights = np.array([start.coefficients[0, 0] for _, start in stay + go])
+    room = edge / 4
+    block = job.ct.slab(
+        2, heights.min() - room, heights.max() + room, job.settings.smoothing_pixels
+    )
+    points = job.points(2, FINE_POINTS)
+    near, far = refine(job.ct, block, points, stay), refine(job.ct, block, points, go)
+    off = np.array([f.centre for f in far]) - surface.at(*at.T)
+    better = np.array([b.score > a.score + BETTER_FITTED for a, b in zip(near, far)])
+    out = {}
+    for i, k in enumerate(elsewhere):
+        alike = np.linalg.norm(off - off[i], axis=1) <= ALIKE
+        beside = np.linalg.norm(at - at[i], axis=1) * job.pixel <= edge
+        if better[i] and (alike & beside & better).sum() > 1:  # itself, and another one
+            out[int(k)] = far[i]
+    return out
 
 
 def _smoothed(job: MapJob, registered: Registered, fits: list[RigidFit], edge: float) -> LocalFit:
@@ -103,7 +174,7 @@ def _smoothed(job: MapJob, registered: Registered, fits: list[RigidFit], edge: f
     fits = [f for f in fits if not any(_covers(h.window, f.window) for h in held)] + held
     firm = np.arange(len(fits)) >= len(fits) - len(held)
     if not fits:
-        return LocalFit([], np.zeros((0, 2)), np.zeros((0, 3)), np.zeros(0, bool), None)
+        return LocalFit([], np.zeros((0, 2)), np.zeros((0, 3)), edge, firm, np.zeros(0, bool), None)
     at = np.array([np.asarray(f.window.centre) + shifts.of(f.window) for f in fits])
     off = np.array([f.centre for f in fits]) - surface.at(at[:, 0], at[:, 1])
     scores = np.array([f.score for f in fits])
@@ -114,7 +185,7 @@ def _smoothed(job: MapJob, registered: Registered, fits: list[RigidFit], edge: f
     sure &= np.linalg.norm(off, axis=1) <= 2 * s.outlier_voxels
     sure |= firm
     if sure.sum() < FEWEST:
-        return LocalFit(fits, at, off, sure, None)
+        return LocalFit(fits, at, off, edge, firm, sure, None)
     field = fit_smooth_field(
         at[sure] * job.pixel,
         off[sure],
@@ -124,7 +195,7 @@ def _smoothed(job: MapJob, registered: Registered, fits: list[RigidFit], edge: f
         half=surface.half * job.pixel,
         seed=job.seed,
     )
-    return LocalFit(fits, at, off, sure, field)
+    return LocalFit(fits, at, off, edge, firm, sure, field)
 
 
 def window_deviations(fits: list[RigidFit]) -> FloatArray:

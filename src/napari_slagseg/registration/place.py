@@ -29,16 +29,19 @@ from napari_slagseg.registration.confidence import (
     doubt_inside,
     map_probability,
 )
-from napari_slagseg.registration.cutout_rounds import Registered, register_cutouts
+from napari_slagseg.registration.cutout_rounds import Registered
 from napari_slagseg.registration.expected import Expected
 from napari_slagseg.registration.hints import search_space
 from napari_slagseg.registration.job import MapJob, polynomial_of
-from napari_slagseg.registration.local_windows import LocalFit, fit_windows, lattice, steps_inside
+from napari_slagseg.registration.local_windows import lattice, steps_inside
 from napari_slagseg.registration.odd_even import odd_even_disagreement
+from napari_slagseg.registration.pieces import Pieces, register_pieces
 from napari_slagseg.registration.pyramid import FloatArray, PreparedCT, prepare_ct
+from napari_slagseg.registration.rigid_cutouts import Window
 from napari_slagseg.registration.search import Place, find_place, fit_from
 from napari_slagseg.registration.settings import RegistrationSettings
 from napari_slagseg.registration.slice_correlator import CorrelatorFactory
+from napari_slagseg.registration.slip import Slip, slip
 from napari_slagseg.registration.verdict import Reason, reasons_to_refuse, refusal, warning_for
 
 
@@ -121,11 +124,10 @@ def place_map(
             prepared, job.centre, height_window, angle_deg, mirror, landmarks, job.coarse_level()
         )
         place = find_place(job, space, expected, correlator, progress, cancel)
-    registered = register_cutouts(job, place.fit.surface, locked, field_size, progress, cancel)
-    local = None if registered is None else fit_windows(job, registered, progress, cancel)
+    pieces = register_pieces(job, place.fit, locked, field_size, progress, cancel)
     stop_if_cancelled(cancel)
     progress(ProgressEvent("judging the fit", 0.96))
-    placed = _result(job, place, registered, local, expected, time.perf_counter() - began)
+    placed = _result(job, place, pieces, expected, time.perf_counter() - began)
     progress(ProgressEvent("judging the fit", 1.0))
     return placed
 
@@ -133,8 +135,7 @@ def place_map(
 def _result(
     job: MapJob,
     place: Place,
-    registered: Registered | None,
-    local: LocalFit | None,
+    pieces: Pieces | None,
     expected: Expected | None,
     seconds: float,
 ) -> PlacedMap:
@@ -142,13 +143,13 @@ def _result(
     cutouts: tuple[Cutout, ...] = ()
     surface = None
     disagreement = None
-    if registered is not None and local is not None:
-        surface = lattice(job, registered, local)
-        cutouts = _cutouts(job, registered, local, surface)
-        disagreement = odd_even_disagreement(registered, job)
-    # locked cutouts are accepted by the user, which says nothing about the fit
-    judged = [c for c in cutouts if c.state != "locked"] or cutouts
-    share = sum(c.accepted for c in judged) / max(len(judged), 1)
+    cracks: tuple[Slip, ...] = ()
+    share = 0.0
+    if pieces is not None:
+        surface = lattice(job, pieces.registered, pieces.local)
+        cutouts, share = _cutouts(job, pieces, surface)
+        disagreement = odd_even_disagreement(pieces.registered, job)
+        cracks = tuple(slip(job, pieces, c) for c in pieces.cracks)
     log_odds = 0.0 if expected is None else expected.log_odds(fit.surface)
     extent = min(job.extent)
     probability = map_probability(fit.score, place.ratio, share, extent, log_odds)
@@ -158,7 +159,7 @@ def _result(
     if reasons:
         reason = refusal(reasons, exchanged_sizes(job.ct.volume, job.map))
     else:
-        reason = warning_for(probability, fit, surface, extent, cutouts, s)
+        reason = warning_for(probability, fit, surface, extent, cutouts, s, cracks)
     return PlacedMap(
         map_name=job.map.name,
         map_shape=job.map.shape,
@@ -172,7 +173,7 @@ def _result(
         cutouts=cutouts,
         reason=reason,
         probability=round(probability, 5),
-        fields=() if registered is None else _fields(registered),
+        fields=() if pieces is None else _fields(pieces.registered),
         details={
             "coarse_level": place.level,
             "ratio_to_second_place": _finite(place.ratio),
@@ -181,6 +182,7 @@ def _result(
             "tilt_deg": round(fit.surface.tilt_deg, 3),
             "coverage": round(fit.coverage, 4),
             "odd_even_voxels": disagreement,
+            "cracks": [c.numbers() for c in cracks],
             "refused_because": [{"kind": r.kind, "text": r.text} for r in reasons],
             "seconds": round(seconds, 2),
         },
@@ -188,26 +190,35 @@ def _result(
 
 
 def _cutouts(
-    job: MapJob, registered: Registered, local: LocalFit, surface: PlacementSurface
-) -> tuple[Cutout, ...]:
-    s, consensus = job.settings, registered.consensus
-    scores = registered.scores
+    job: MapJob, pieces: Pieces, surface: PlacementSurface
+) -> tuple[tuple[Cutout, ...], float]:
+    """Cutouts, and the share of them that agree on a surface.
+
+    Those that lie mostly beyond a crack are not asked, nor is it held against the rest
+    that the crack runs through them; and locked ones are accepted by the user, which says
+    nothing about the fit.
+    """
+    s, consensus = job.settings, pieces.registered.consensus
+    fits = [*pieces.registered.fits, *pieces.beyond]
+    n = len(pieces.registered.fits)
+    locked = [*pieces.registered.locked, *[False] * len(pieces.beyond)]
+    apart = [f.centre - _expected_centre(pieces, f.window) for f in pieces.beyond]
+    residuals = np.array([*consensus.residuals, *map(np.linalg.norm, apart)])
+    scores = pieces.registered.scores
     usual = float(np.median(scores[consensus.inliers])) if consensus.inliers.any() else 0.0
-    steps = steps_inside(job, local, [f.window for f in registered.fits])
-    out = []
-    for k, found in enumerate(registered.fits):
+    steps = steps_inside(job, pieces.local, [f.window for f in fits])
+    out, agree = [], []
+    for k, found in enumerate(fits):
         by_row, by_column = found.surface.steps(*map(np.array, found.surface.centre))
         relative = float(found.score) / max(usual, 1e-6)
-        residual, step = float(consensus.residuals[k]), float(steps[k])
+        residual = float(residuals[k])
+        step = max(float(steps[k]), pieces.crack_step(found.window))
         probability = cutout_probability(
             relative, residual, step, doubt_inside(surface, found.window)
         )
-        good = (
-            relative >= s.accept_relative_correlation
-            and residual <= s.accept_distance_voxels
-            and step <= s.accept_step_voxels
-        )
-        locked = bool(registered.locked[k])
+        alike = relative >= s.accept_relative_correlation and residual <= s.accept_distance_voxels
+        good = k < n and alike and step <= s.accept_step_voxels
+        agree.append(alike and float(steps[k]) <= s.accept_step_voxels)
         out.append(
             Cutout(
                 found.window.row,
@@ -218,13 +229,20 @@ def _cutouts(
                 _triple(by_row / job.ct.voxel),
                 _triple(by_column / job.ct.voxel),
                 float(found.score),
-                "locked" if locked else "accepted" if good else "rejected",
+                "locked" if locked[k] else "accepted" if good else "rejected",
                 residual,
                 round(probability, 4),
                 round(step, 3),
             )
         )
-    return tuple(out)
+    asked = [k for k in range(n) if not locked[k]] or list(range(n))
+    share = sum(agree[k] for k in asked) / max(len(asked), 1)
+    return tuple(out), share if any(c.accepted for c in out) else 0.0
+
+
+def _expected_centre(pieces: Pieces, window: Window) -> FloatArray:
+    """Where a cutout beyond a crack would lie if the map were whole."""
+    return pieces.crack_of(window).surface.at(*map(np.array, window.centre))
 
 
 def _fields(registered: Registered) -> tuple[FieldShift, ...]:

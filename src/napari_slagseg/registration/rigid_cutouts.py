@@ -138,7 +138,7 @@ def indices_within(points: MapPoints, window: Window) -> NDArray[np.int64]:
     return np.asarray(first + np.flatnonzero(inside), np.int64)
 
 
-def _thinned(indices: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+def thinned(indices: NDArray[np.int64], most: int) -> NDArray[np.int64]:
     """A random part, the same one every time."""
     if len(indices) <= most:
         return indices
@@ -228,7 +228,7 @@ def refine(
     for window, _ in pieces:
         all_of_it = indices_within(points, window)
         thinning = max(1.0, len(all_of_it) / MOST_POINTS)
-        own.append(_thinned(all_of_it, MOST_POINTS))
+        own.append(thinned(all_of_it, MOST_POINTS))
         # of neighbours that say the same, fewer are left
         correlated.append(max(1.0, CORRELATED_PIXELS / thinning))
     first = np.concatenate([[0], np.cumsum([len(o) for o in own])]).astype(np.int64)
@@ -266,6 +266,7 @@ __all__ = [
     "indices_within",
     "local_surface",
     "refine",
+    "thinned",
     "usable",
     "usable_windows",
     "window_edge",

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_slagseg.data import Cutout, PlacementSurface
 from napari_slagseg.registration.settings import RegistrationSettings
+from napari_slagseg.registration.slip import Slip
 from napari_slagseg.registration.surface import SurfaceFit
 
 
@@ -169,10 +170,11 @@ def warning_for(
     extent: float,
     cutouts: Sequence[Cutout],
     settings: RegistrationSettings,
+    slips: Sequence[Slip] = (),
 ) -> str:
     """What is uncertain about a map that was accepted, or nothing."""
     s = settings
-    found = []
+    found = [p.text() for p in slips]
     if probability < s.sure_probability:
         small = f", and the map is small ({extent:.0f} voxels across)"
         found.append(
@@ -188,7 +190,7 @@ def warning_for(
             "where they lie"
         )
     cracked = [c for c in cutouts if (c.step_voxels or 0.0) > s.accept_step_voxels]
-    if cracked:
+    if cracked and not slips:
         found.append(
             f"{len(cracked)} cutouts hold a step of up to "
             f"{max(c.step_voxels or 0.0 for c in cracked):.0f} voxels, as across a crack or "
