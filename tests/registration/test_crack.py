@@ -73,9 +73,15 @@ def test_what_lies_beyond():
 def test_a_piece_takes_its_own_pixels_and_smaller_cutouts():
     rows, columns = (a.ravel().astype(float) for a in np.mgrid[0:900:10, 0:900:10])
     points = MapPoints(rows, columns, np.ones((len(rows), 1)), np.ones(len(rows)), 100.0)
-    whole = SimpleNamespace(
-        pixel=PIXEL, settings=RegistrationSettings(), points=lambda *_: points, ct=None
-    )
+
+    class Whole:
+        def __init__(self):
+            self.pixel, self.settings = PIXEL, RegistrationSettings()
+
+        def points(self, level, maximum=60_000):
+            return points
+
+    whole = Whole()
     crack = Crack(np.array([0.0, 1.0]), 500.0, np.array([0.0, 0.0, 4.0]), SURFACE)
     piece = PieceJob(whole, [crack])
     assert piece.points(2).columns.max() == 500

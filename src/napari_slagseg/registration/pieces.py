@@ -13,7 +13,13 @@ from napari_slagseg.registration.crack_line import measured, sharpened
 from napari_slagseg.registration.cutout_rounds import Registered, register_cutouts
 from napari_slagseg.registration.job import FINE_POINTS, MapJob
 from napari_slagseg.registration.local_windows import LocalFit, fit_windows
-from napari_slagseg.registration.rigid_cutouts import RigidFit, Window, refine
+from napari_slagseg.registration.rigid_cutouts import (
+    RigidFit,
+    Window,
+    refine,
+    usable_windows,
+    windows,
+)
 from napari_slagseg.registration.surface import SurfaceFit
 
 MARGIN = 8.0
@@ -23,6 +29,10 @@ may hold some of the other side."""
 FIRST_SIGMAS, LEAST_SIGMAS = 1.0, 3.0
 """By how many standard errors the pixels on both sides must prefer their own surface: as
 the windows have the crack, and when its line and step are known."""
+
+_MOSTLY = 0.4
+"""Share of a cutout beyond a crack from which on it is looked for there: with fewer of
+its pixels on the near side it does not count there (`minimum_valid`)."""
 
 _SECOND_ROUND = 0.95
 """Progress at which the cutouts of a cracked map are registered again."""
@@ -88,7 +98,6 @@ def register_pieces(
         return None
     pieces = Pieces(job, registered, fit_windows(job, registered, fit.greys, progress, cancel))
     steady = _not_falling(progress)
-    every = [f.window for f in registered.fits]
     for _ in range(MOST_CRACKS):
         crack = _sure_crack(pieces, fit)
         if crack is None:
@@ -102,8 +111,7 @@ def register_pieces(
         pieces = Pieces(piece, again, local, cracks)
     if not pieces.cracks:
         return pieces
-    kept = {f.window for f in pieces.registered.fits}
-    return replace(pieces, beyond=_beyond(job, pieces, [w for w in every if w not in kept]))
+    return replace(pieces, beyond=_beyond(job, pieces, field_size))
 
 
 def _sure_crack(pieces: Pieces, fit: SurfaceFit) -> Crack | None:
@@ -130,16 +138,25 @@ def _not_falling(progress: Progress) -> Progress:
     return listen
 
 
-def _beyond(job: MapJob, pieces: Pieces, chosen: Sequence[Window]) -> tuple[RigidFit, ...]:
-    """Poses of cutouts that the piece does not hold, with all their pixels."""
-    shifts = pieces.registered.shifts
+def _beyond(
+    job: MapJob, pieces: Pieces, field_size: tuple[int, int] | None
+) -> tuple[RigidFit, ...]:
+    """Poses of the cutouts that the piece does not hold, with all their pixels."""
+    kept = {f.window for f in pieces.registered.fits}
+    size = pieces.job.settings
+    points, surface = job.points(2, FINE_POINTS), pieces.cracks[0].surface
+    chosen = [
+        w
+        for w in windows(job.map.shape, job.pixel, size, field_size)
+        if w not in kept and pieces.crack_of(w).share_beyond(w) > _MOSTLY
+    ]
     starts = []
-    for window in chosen:
+    for window in usable_windows(job.ct, points, surface, chosen):
         crack = pieces.crack_of(window)
-        starts.append((window, shifts.start(crack.surface, window).plus(crack.step[None, :])))
-    surface = pieces.cracks[0].surface
+        start = pieces.registered.shifts.start(crack.surface, window)
+        starts.append((window, start.plus(crack.step[None, :])))
     # one level up, where the box around the surface has room for the step
-    return tuple(refine(job.ct, job.block(2, surface), job.points(2, FINE_POINTS), starts))
+    return tuple(refine(job.ct, job.block(2, surface), points, starts))
 
 
 __all__ = ["Pieces", "register_pieces"]
