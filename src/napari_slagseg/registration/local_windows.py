@@ -26,7 +26,7 @@ from napari_slagseg.registration.rigid_cutouts import (
     windows,
 )
 from napari_slagseg.registration.smooth_field import SmoothField, fit_smooth_field
-from napari_slagseg.registration.translation_search import search_shifts
+from napari_slagseg.registration.translation_search import Shifts, search_shifts
 
 FEWEST = 6
 """Windows needed for a field of their own."""
@@ -142,9 +142,23 @@ def _slipped(
     """Windows that fit clearly better elsewhere, and whose neighbours do so, too."""
     surface, shifts = registered.consensus.surface, registered.shifts
     pieces = [(w, shifts.start(surface, w)) for w in chosen]
-    seen = search_shifts(job.ct, job.block(4, surface), job.points(4, FINE_POINTS), pieces, greys)
-    away = np.linalg.norm(seen.off, axis=1)
-    elsewhere = np.flatnonzero((seen.best > seen.begun + BETTER) & (away > LEAST_SLIP))
+
+    def search(some: list[int]) -> tuple[Shifts, NDArray[np.int64]]:
+        """Where these windows fit best, and which of them do so elsewhere."""
+        seen = search_shifts(
+            job.ct,
+            job.block(4, surface),
+            job.points(4, FINE_POINTS),
+            [pieces[k] for k in some],
+            greys,
+        )
+        away = np.linalg.norm(seen.off, axis=1)
+        return seen, np.flatnonzero((seen.best > seen.begun + BETTER) & (away > LEAST_SLIP))
+
+    # windows overlap by half: where no second one slipped, the others between did not
+    if not len(search(_every_second(chosen))[1]):
+        return {}
+    seen, elsewhere = search(list(range(len(chosen))))
     if not len(elsewhere):
         return {}
     stay = [pieces[k] for k in elsewhere]
@@ -166,6 +180,13 @@ def _slipped(
         if better[i] and (alike & beside & better).sum() > 1:  # itself, and another one
             out[int(k)] = far[i]
     return out
+
+
+def _every_second(chosen: list[Window]) -> list[int]:
+    """Indices of the windows in every second row and column of their lattice."""
+    rows = np.unique([w.row for w in chosen])[::2].tolist()
+    columns = np.unique([w.column for w in chosen])[::2].tolist()
+    return [k for k, w in enumerate(chosen) if w.row in rows and w.column in columns]
 
 
 def _smoothed(job: MapJob, registered: Registered, fits: list[RigidFit], edge: float) -> LocalFit:
