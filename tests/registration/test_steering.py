@@ -8,6 +8,7 @@ from scipy.spatial.transform import Rotation
 from napari_slagseg.data import (
     Cutout,
     FieldShift,
+    GreyMap,
     Landmarks,
     PlacedMap,
     PlacementSurface,
@@ -449,6 +450,59 @@ def test_the_drawn_map_has_the_greys_of_the_ct(easy, true_placement):
     both = np.isfinite(seen) & np.isfinite(drawn)
     assert np.corrcoef(seen[both], drawn[both])[0, 1] > 0.7
     assert drawn[both].mean() == pytest.approx(seen[both].mean(), rel=0.05)
+
+
+def test_the_drawn_map_is_drawn_as_coarsely_as_is_asked(easy, true_placement):
+    live = LiveFit(easy.ct, easy.maps[1].mineral_map)
+    fine, coarse = live.expected_grey(true_placement), live.expected_grey(true_placement, 4)
+    rows, columns = fine.shape
+    assert coarse.shape == (-(-rows // 4), -(-columns // 4))
+    whole = fine[: rows // 4 * 4, : columns // 4 * 4].reshape(rows // 4, 4, columns // 4, 4)
+    means, drawn = whole.mean(axis=(1, 3)), coarse[: rows // 4, : columns // 4]
+    inner = np.isfinite(means)  # where every pixel is known
+    assert np.corrcoef(means[inner], drawn[inner])[0, 1] > 0.999
+    assert drawn[inner].mean() == pytest.approx(means[inner].mean(), rel=0.005)
+    assert np.array_equal(live.expected_grey(true_placement), fine, equal_nan=True)
+
+
+def test_a_grey_image_is_fitted_live_as_a_mineral_map_is(easy, true_placement):
+    from napari_slagseg.phantom.defects import backscatter
+    from napari_slagseg.registration import reslice
+
+    grey = backscatter(easy.maps[1], np.random.default_rng(0))
+    grey[:7, :5] = np.nan
+    bse = GreyMap(grey, easy.maps[1].mineral_map.pixel_size_um, "bse")
+    live = LiveFit(easy.ct, bse)
+    best = live.map_score(true_placement)
+    assert best == pytest.approx(
+        LiveFit(easy.ct, easy.maps[1].mineral_map).map_score(true_placement), abs=0.1
+    )
+    for way in (Nudge(down=2), Nudge(right=-2), Nudge(up=2), Nudge(turn_deg=2)):
+        assert live.map_score(nudge_map(true_placement, way)) < best - 0.01, way
+    assert live.scored(true_placement).cutouts[3].score > 0.7
+    drawn = live.expected_grey(true_placement)
+    assert drawn.shape == grey.shape
+    assert np.array_equal(np.isnan(drawn), np.isnan(grey))
+    seen = reslice(easy.ct.data, true_placement)
+    both = np.isfinite(seen) & np.isfinite(drawn)
+    assert np.corrcoef(seen[both], drawn[both])[0, 1] > 0.7
+
+
+def test_the_live_fit_knows_the_fields_of_a_stitched_map(easy, true_placement):
+    """Shown as shifted, a map is scored where its pixels were cut."""
+    cut = easy.maps[1].mineral_map
+    rows, columns = cut.shape
+    half, off = columns // 2, 9
+    phases = cut.phases.copy()
+    phases[:, half : columns - off] = cut.phases[:, half + off :]
+    torn = replace(cut, phases=phases)
+    plain = LiveFit(easy.ct, torn).map_score(true_placement)
+    fields = (FieldShift(0, 0, rows, half, 0.0, 0.0),
+              FieldShift(0, half, rows, columns - half, 0.0, float(off)))  # fmt: skip
+    known = LiveFit(easy.ct, torn).map_score(replace(true_placement, fields=fields))
+    whole = LiveFit(easy.ct, cut).map_score(true_placement)
+    assert known == pytest.approx(whole, abs=0.03)
+    assert known > plain + 0.05
 
 
 def test_live_feedback_takes_milliseconds(easy, true_placement, record_property):

@@ -1,6 +1,7 @@
 """The nouns: what the steps hand to each other."""
 
 from napari_slagseg.data.errors import CancelledError, SlagsegError
+from napari_slagseg.data.fields import FieldShift, on_surface
 from napari_slagseg.data.grey_map import GreyMap
 from napari_slagseg.data.landmarks import Landmarks
 from napari_slagseg.data.mineral_map import MineralMap
@@ -15,9 +16,9 @@ from napari_slagseg.data.placement import (
     Cutout,
     CutoutGrade,
     CutoutState,
-    FieldShift,
     PlacedMap,
     PlacementSurface,
+    zyx_triple,
 )
 from napari_slagseg.data.running import (
     CancelToken,
@@ -57,7 +58,9 @@ __all__ = [
     "VoxelSize",
     "checked_voxel_size",
     "no_progress",
+    "on_surface",
     "phase_table_of",
     "require_cubic",
     "stop_if_cancelled",
+    "zyx_triple",
 ]

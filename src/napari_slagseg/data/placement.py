@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import RectBivariateSpline
 
 from napari_slagseg.data.errors import SlagsegError
+from napari_slagseg.data.fields import FieldShift
 from napari_slagseg.data.volume import VoxelSize
 
 CutoutState = Literal["accepted", "rejected", "locked"]
@@ -18,6 +19,18 @@ CutoutGrade = Literal["good", "doubtful", "bad", "unknown"]
 
 GOOD_FROM, DOUBTFUL_FROM = 0.9, 0.5
 """Probabilities from which a cutout counts as good, and as doubtful."""
+
+
+def zyx_triple(values: Iterable[Any]) -> tuple[float, float, float]:
+    """Three coordinates as plain numbers, as a `Cutout` has them.
+
+    Raises
+    ------
+    ValueError
+        If there are not three.
+    """
+    z, y, x = values
+    return (float(z), float(y), float(x))
 
 
 @dataclass(frozen=True)
@@ -108,29 +121,6 @@ class PlacementSurface:
             return np.full(rows.shape, np.nan)
         spline = RectBivariateSpline(self.rows, self.columns, self.uncertainty_voxels, kx=1, ky=1)
         return np.asarray(spline.ev(rows, columns), np.float64)
-
-
-@dataclass(frozen=True)
-class FieldShift:
-    """How far one field of a stitched map lies off its place in the map.
-
-    Microscopes stitch maps from fields; a field that was put down wrongly shows
-    what lies ``(row_shift, column_shift)`` pixels away on the polished surface.
-
-    Attributes
-    ----------
-    row, column, height, width : int
-        The field in map pixels.
-    row_shift, column_shift : float
-        Its pixel (r, c) lies where the surface has (r + row_shift, c + column_shift).
-    """
-
-    row: int
-    column: int
-    height: int
-    width: int
-    row_shift: float
-    column_shift: float
 
 
 @dataclass(frozen=True)
@@ -268,14 +258,40 @@ class PlacedMap:
         rows, columns = self.map_shape
         if not self.placed or self.surface is None:
             return np.full((rows, columns, 3), np.nan, dtype=np.float32)
-        every_row, every_column = np.arange(float(rows)), np.arange(float(columns))
-        zyx = self.surface.on_grid(every_row, every_column).astype(np.float32)
-        for f in self.fields:
-            part = (slice(f.row, f.row + f.height), slice(f.column, f.column + f.width))
-            zyx[part] = self.surface.on_grid(
-                every_row[part[0]] + f.row_shift, every_column[part[1]] + f.column_shift
-            )
+        zyx = self.on_grid(np.arange(float(rows)), np.arange(float(columns))).astype(np.float32)
         zyx[~self.placed_mask()] = np.nan
+        return zyx
+
+    def on_grid(
+        self, rows: NDArray[np.floating[Any]], columns: NDArray[np.floating[Any]]
+    ) -> NDArray[np.float64]:
+        """CT coordinates of the map pixels on a grid, each field at its own place.
+
+        Parameters
+        ----------
+        rows : (n,) array
+            Rising map rows.
+        columns : (m,) array
+            Rising map columns.
+
+        Returns
+        -------
+        zyx : (n, m, 3) float64
+
+        Raises
+        ------
+        SlagsegError
+            If the map lies nowhere.
+        """
+        if self.surface is None:
+            raise SlagsegError(f"Map {self.map_name} lies nowhere yet. Place it first.")
+        zyx = self.surface.on_grid(rows, columns)
+        for f in self.fields:
+            i, j = np.flatnonzero(f.holds_rows(rows)), np.flatnonzero(f.holds_columns(columns))
+            if len(i) and len(j):
+                zyx[np.ix_(i, j)] = self.surface.on_grid(
+                    rows[i] + f.row_shift, columns[j] + f.column_shift
+                )
         return zyx
 
     def uncertainty(self) -> NDArray[np.float32]:
@@ -303,4 +319,11 @@ class PlacedMap:
         return replace(self, cutouts=cutouts)
 
 
-__all__ = ["Cutout", "CutoutGrade", "CutoutState", "FieldShift", "PlacedMap", "PlacementSurface"]
+__all__ = [
+    "Cutout",
+    "CutoutGrade",
+    "CutoutState",
+    "PlacedMap",
+    "PlacementSurface",
+    "zyx_triple",
+]

@@ -175,9 +175,7 @@ def _pixels_of_fields(placed: PlacedMap, at: NDArray[np.float64]) -> NDArray[np.
     out = np.full_like(at, np.nan)
     for f in placed.fields:
         pixels = at - (f.row_shift, f.column_shift)
-        first = np.array([f.row - 0.5, f.column - 0.5])
-        last = np.array([f.row + f.height - 0.5, f.column + f.width - 0.5])
-        inside = np.all((pixels >= first) & (pixels < last), axis=1)
+        inside = f.holds_rows(pixels[:, 0]) & f.holds_columns(pixels[:, 1])
         out[inside] = pixels[inside]
     return out
 

@@ -15,6 +15,7 @@ from napari_slagseg.data import (
     PlacedMap,
     PlacementSurface,
     SlagsegError,
+    zyx_triple,
 )
 from napari_slagseg.io.formats import check_version
 from napari_slagseg.io.text import read_json, write_json
@@ -90,11 +91,6 @@ def write_placed_map(placed: PlacedMap, path: str | Path) -> None:
     )
 
 
-def _triple(values: Any) -> tuple[float, float, float]:
-    z, y, x = values
-    return (float(z), float(y), float(x))
-
-
 def _state(value: Any) -> CutoutState:
     if value not in get_args(CutoutState):
         raise ValueError(f"unknown state '{value}' of a cutout")
@@ -130,9 +126,9 @@ def read_placed_map(path: str | Path) -> PlacedMap:
                 column=int(c["column"]),
                 height=int(c["height"]),
                 width=int(c["width"]),
-                centre_zyx=_triple(c["centre_zyx"]),
-                row_step_zyx=_triple(c["row_step_zyx"]),
-                column_step_zyx=_triple(c["column_step_zyx"]),
+                centre_zyx=zyx_triple(c["centre_zyx"]),
+                row_step_zyx=zyx_triple(c["row_step_zyx"]),
+                column_step_zyx=zyx_triple(c["column_step_zyx"]),
                 score=_score(c["score"]),
                 state=_state(c["state"]),
                 residual_voxels=float(c["residual_voxels"] or 0.0),
@@ -148,7 +144,7 @@ def read_placed_map(path: str | Path) -> PlacedMap:
             map_shape=(int(rows), int(columns)),
             pixel_size_um=float(content["pixel_size_um"]),
             ct_shape=(int(z), int(y), int(x)),
-            voxel_size_um=_triple(content["voxel_size_um"]),
+            voxel_size_um=zyx_triple(content["voxel_size_um"]),
             placed=bool(content["placed"]),
             score=_score(content["score"]),
             probability=_optional(content.get("probability")),

@@ -13,8 +13,8 @@ from napari_slagseg.data import (
     PlacementSurface,
     SlagsegError,
     VoxelSize,
+    on_surface,
 )
-from napari_slagseg.registration.field_shifts import on_surface
 from napari_slagseg.registration.landmarks import OUTLIER_FACTOR, landmark_pose
 from napari_slagseg.registration.pyramid import FloatArray
 from napari_slagseg.registration.rigid_cutouts import windows

@@ -8,11 +8,17 @@ from dataclasses import dataclass, replace
 import numba
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from napari_slagseg.data import Cutout, MineralMap, PlacedMap, SlagsegError, Volume
-from napari_slagseg.registration.field_shifts import on_surface
-from napari_slagseg.registration.fractions import fraction_images, phase_slots
+from napari_slagseg.data import (
+    Cutout,
+    GreyMap,
+    MineralMap,
+    PlacedMap,
+    SlagsegError,
+    Volume,
+    on_surface,
+)
+from napari_slagseg.registration.fractions import FractionImages, MapFractions
 from napari_slagseg.registration.pyramid import FloatArray, _native
 from napari_slagseg.registration.settings import RegistrationSettings
 from napari_slagseg.registration.surface import _linear_fit, _moments
@@ -79,13 +85,15 @@ class LiveFit:
     ----------
     volume : Volume
         May be memory-mapped; only slices near the map are read.
-    mineral_map : MineralMap
+    mineral_map : MineralMap or GreyMap
     step : int, optional
         Map pixels between the compared ones, for the whole map. None takes about
         `MAP_POINTS` of them.
     """
 
-    def __init__(self, volume: Volume, mineral_map: MineralMap, step: int | None = None) -> None:
+    def __init__(
+        self, volume: Volume, mineral_map: MineralMap | GreyMap, step: int | None = None
+    ) -> None:
         if step is not None and step < 1:
             raise SlagsegError(f"The step between compared map pixels is {step}; it must be >= 1.")
         self.volume, self.map = volume, mineral_map
@@ -94,8 +102,8 @@ class LiveFit:
         self._unit_um = float(np.sqrt(size[1] * size[2]))
         self._voxel = size / self._unit_um
         self._blur = float(np.hypot(settings.ct_blur_voxels, _WINDOW_BLUR))
-        self._slots = phase_slots(mineral_map, settings.maximum_phases)
-        images = fraction_images(mineral_map, self._slots, self._unit_um, 1.0, self._blur)
+        self._source = MapFractions(mineral_map, settings.maximum_phases)
+        images = self._source.images(self._unit_um, 1.0, self._blur)
         self._rows, self._columns = images.map_rows(), images.map_columns()
         self._fractions = np.ascontiguousarray(np.moveaxis(images.fractions, 0, -1))
         self._known = images.known
@@ -103,6 +111,7 @@ class LiveFit:
             self._stride = _stride(images.known.size, MAP_POINTS)
         else:
             self._stride = max(1, round(step / images.block))
+        self._drawn: FractionImages | None = None
         self._slab: tuple[int, NDArray[np.generic]] | None = None
 
     def map_score(self, placed: PlacedMap) -> float:
@@ -164,29 +173,27 @@ class LiveFit:
         )
         return replace(placed, score=self.map_score(placed), cutouts=cutouts)
 
-    def expected_grey(self, placed: PlacedMap) -> NDArray[np.float32]:
+    def expected_grey(self, placed: PlacedMap, step: int = 1) -> NDArray[np.float32]:
         """The map drawn in the CT's grey values, as blurred as the CT.
 
         Parameters
         ----------
         placed : PlacedMap
-            The grey value of each phase is fitted there.
+            The grey value of each phase, or of each band of grey, is fitted there.
+        step : int
+            Map pixels along each axis that are drawn as one.
 
         Returns
         -------
-        image : (rows, columns) float32
-            NaN where the map is unknown.
+        image : (rows / step, columns / step) float32
+            Sides rounded up. NaN where the map is unknown.
         """
         fit = self._map_fit(placed)
-        slots = self._slots
-        # last entries: background, unknown
-        of_slot = np.append(fit.greys, [0.0, 0.0]).astype(np.float32)
-        grey_of = of_slot[slots.slot_of]
-        image = grey_of[self.map.phases.astype(np.int64) + slots.offset]
-        sigma = self._blur * self._unit_um / self.map.pixel_size_um
-        image = ndimage.gaussian_filter(image, sigma, mode="nearest", truncate=3.0)
-        image += np.float32(fit.ground)
-        image[self.map.phases < 0] = np.nan
+        if self._drawn is None or self._drawn.block != step:
+            level = step * self.map.pixel_size_um / self._unit_um
+            self._drawn = self._source.images(self._unit_um, level, self._blur)
+        image = self._drawn.grey(fit.greys) + np.float32(fit.ground)
+        image[self._drawn.known == 0] = np.nan
         return image
 
     # -- the pieces ------------------------------------------------------------
@@ -198,21 +205,11 @@ class LiveFit:
 
     def _positions(self, placed: PlacedMap, i: NDArray[np.intp], j: NDArray[np.intp]) -> FloatArray:
         """(i, j, 3) voxel coordinates, in fields where they are known."""
-        surface = placed.surface
-        if surface is None:
+        if placed.surface is None:
             raise SlagsegError(f"Map {placed.map_name} lies nowhere yet, so nothing can be fitted.")
         if len(i) == 0 or len(j) == 0:
             return np.zeros((len(i), len(j), 3))
-        rows, columns = self._rows[i], self._columns[j]
-        zyx = surface.on_grid(rows, columns)
-        for f in placed.fields:
-            a = np.flatnonzero((rows >= f.row - 0.5) & (rows < f.row + f.height - 0.5))
-            b = np.flatnonzero((columns >= f.column - 0.5) & (columns < f.column + f.width - 0.5))
-            if len(a) and len(b):
-                zyx[np.ix_(a, b)] = surface.on_grid(
-                    rows[a] + f.row_shift, columns[b] + f.column_shift
-                )
-        return zyx
+        return placed.on_grid(self._rows[i], self._columns[j])
 
     def _off(
         self, placed: PlacedMap, c: Cutout, i: NDArray[np.intp], j: NDArray[np.intp]
@@ -251,7 +248,7 @@ class LiveFit:
 
     def _fit(self, zyx: FloatArray, i: NDArray[np.intp], j: NDArray[np.intp]) -> _Fit:
         """Regression of the CT on the phases, a constant, slopes and a radial term."""
-        nothing = _Fit(0.0, np.zeros(len(self._slots.ids)), 0.0)
+        nothing = _Fit(0.0, np.zeros(self._fractions.shape[-1]), 0.0)
         places = zyx.reshape(-1, 3)
         part = np.ix_(i, j)
         known = self._known[part].ravel().astype(np.float64)

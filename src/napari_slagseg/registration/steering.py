@@ -12,9 +12,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from napari_slagseg.data import Cutout, PlacedMap, PlacementSurface, SlagsegError
+from napari_slagseg.data import (
+    Cutout,
+    PlacedMap,
+    PlacementSurface,
+    SlagsegError,
+    on_surface,
+    zyx_triple,
+)
 from napari_slagseg.registration.agreement import find_consensus
-from napari_slagseg.registration.field_shifts import on_surface
 from napari_slagseg.registration.landmark_placement import (
     check_landmarks,
     landmark_residuals,
@@ -107,20 +113,16 @@ class _Motion:
         """The cutout moved; what was measured at its old pose is no longer known."""
 
         def turned(step: tuple[float, float, float]) -> tuple[float, float, float]:
-            return _triple((np.asarray(step) * self.voxel) @ self.turn.T / self.voxel)
+            return zyx_triple((np.asarray(step) * self.voxel) @ self.turn.T / self.voxel)
 
         return replace(
             cutout,
-            centre_zyx=_triple(self.places(np.asarray(cutout.centre_zyx))),
+            centre_zyx=zyx_triple(self.places(np.asarray(cutout.centre_zyx))),
             row_step_zyx=turned(cutout.row_step_zyx),
             column_step_zyx=turned(cutout.column_step_zyx),
             probability=None,
             step_voxels=None,
         )
-
-
-def _triple(values: FloatArray) -> tuple[float, float, float]:
-    return (float(values[0]), float(values[1]), float(values[2]))
 
 
 def _turn_about(axis: FloatArray, degrees: float) -> FloatArray:

@@ -125,7 +125,7 @@ class LivePicture(QObject):
         def make() -> tuple[object, ...]:
             new, new_slab = look_at(look, volume, placed, slab)
             if fit is not None:
-                expected = on_picture_grid(fit.expected_grey(placed), new)
+                expected = on_picture_grid(fit.expected_grey(placed, look.step), new)
                 new = replace(new, expected=expected)
             return (placed, new, new_slab, settings, picture(new, settings))
 
