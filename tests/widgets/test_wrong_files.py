@@ -231,3 +231,28 @@ def test_both_docks_leave_a_page_its_room(make_napari_viewer, project, qtbot, pa
     assert sum(tabs.tabRect(i).width() for i in range(tabs.count())) <= tabs.width()
     dock.session.close()
     assert io.read_particle_table(project.tables / "particles.csv").dimension == 3
+
+
+def test_a_project_that_cannot_be_written_to_is_opened_for_looking(
+    make_napari_viewer, project, monkeypatch
+):
+    def refused(*args, **kwargs):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    shown = []
+    monkeypatch.setattr("napari_slagseg.widgets.workflow_dock.show_warning", shown.append)
+    monkeypatch.setattr("filelock.FileLock.acquire", refused)
+    viewer = make_napari_viewer()
+    before = project.placed_path("cut").read_bytes()
+    dock, _ = open_project(viewer, project.folder)
+    assert "Operation not permitted" in shown[0]
+    assert "make the folder writable" in shown[0]
+    assert layers.CT_LAYER in viewer.layers
+    assert not dock.session.writable
+    assert not dock.register_page.run_button.isEnabled()
+    alignment = dock.session.alignment
+    alignment.choose((0,))
+    assert not alignment.set_states("rejected")
+    assert alignment.placed.cutouts[0].state == "accepted"
+    assert project.placed_path("cut").read_bytes() == before
+    dock.session.close()

@@ -7,7 +7,7 @@ from napari_slagseg.project.description import (
     ProjectDescription,
 )
 from napari_slagseg.project.journal import Journal
-from napari_slagseg.project.lock import ProjectLock, ProjectLockedError
+from napari_slagseg.project.lock import ProjectLock, ProjectLockedError, ProjectReadOnlyError
 from napari_slagseg.project.placement_history import PlacementHistory
 from napari_slagseg.project.records import StepRecord
 from napari_slagseg.project.store import Correction, Project
@@ -23,5 +23,6 @@ __all__ = [
     "ProjectDescription",
     "ProjectLock",
     "ProjectLockedError",
+    "ProjectReadOnlyError",
     "StepRecord",
 ]

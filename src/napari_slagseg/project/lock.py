@@ -10,7 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from napari_slagseg.data import SlagsegError
-from napari_slagseg.io import remove_leftovers, write_error
+from napari_slagseg.io import remove_leftovers
 from napari_slagseg.project.journal import now
 
 _WRITTEN_TO = ("maps", "placed", "corrections", "tables", "figures", "steps")
@@ -18,6 +18,10 @@ _WRITTEN_TO = ("maps", "placed", "corrections", "tables", "figures", "steps")
 
 class ProjectLockedError(SlagsegError):
     """Another process has the project open for writing."""
+
+
+class ProjectReadOnlyError(SlagsegError):
+    """The project's folder cannot be written to."""
 
 
 class ProjectLock:
@@ -76,10 +80,7 @@ class ProjectLock:
                 "Close it there, or wait until its step has ended; reading is possible meanwhile."
             ) from None
         except OSError as error:
-            raise SlagsegError(
-                f"Project {self._folder} cannot be locked for writing: {error.strerror or error}. "
-                "Check that the folder may be written to."
-            ) from error
+            raise self._read_only(error) from error
         try:
             self._holder_path.write_text(
                 json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": now()}),
@@ -87,12 +88,19 @@ class ProjectLock:
             )
         except OSError as error:
             self.release()
-            raise write_error(self._holder_path, error) from error
+            raise self._read_only(error) from error
         for folder in (self._folder, *(self._folder / name for name in _WRITTEN_TO)):
             remove_leftovers(folder)
         for pattern in ("models/*/run_*", "placed/history/*"):
             for folder in self._folder.glob(pattern):
                 remove_leftovers(folder)
+
+    def _read_only(self, error: OSError) -> ProjectReadOnlyError:
+        return ProjectReadOnlyError(
+            f"Project {self._folder} cannot be locked for writing: {error.strerror or error}. "
+            "It can be looked at; to change it, make the folder writable, or copy it together "
+            "with the CT, and open it again."
+        )
 
     def release(self) -> None:
         """Give the lock back."""
@@ -102,4 +110,4 @@ class ProjectLock:
             self._lock.release()
 
 
-__all__ = ["ProjectLock", "ProjectLockedError"]
+__all__ = ["ProjectLock", "ProjectLockedError", "ProjectReadOnlyError"]

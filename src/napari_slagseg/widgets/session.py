@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 from psygnal import Signal
 
 from napari_slagseg.data import Volume
-from napari_slagseg.project import Project, ProjectLockedError
+from napari_slagseg.project import Project, ProjectLockedError, ProjectReadOnlyError
 from napari_slagseg.widgets.alignment import Alignment
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ class Session:
     """Project of one viewer.
 
     While a project is open its lock is held, so that no other process writes to
-    it; where another process has it, the project is opened for reading only.
+    it; where another process has it, or the folder cannot be written to, the project is
+    opened for reading only.
 
     Signals
     -------
@@ -72,7 +73,7 @@ class Session:
         self.read_only_reason = ""
         try:
             project.lock.acquire()
-        except ProjectLockedError as error:
+        except (ProjectLockedError, ProjectReadOnlyError) as error:
             self.read_only_reason = str(error)
         self.project, self._volume = project, volume
         self.alignment.reload()
