@@ -40,8 +40,8 @@ def test_csv_as_spreadsheets_write_it(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("p.csv", "map,row,column,z,y\na,1,2,3,4\n", "lacks the column x; .*map,row,column,z,y'"),
-        ("p.csv", "", "lacks the columns row, column, z, y, x"),
+        ("p.csv", "map,row,column,z,y\na,1,2,3,4\n", "lacks the column 'x'; .*map,row,column,z,y'"),
+        ("p.csv", "", "lacks the columns 'row', 'column', 'z', 'y', 'x'"),
         ("p.csv", "row,column,z,y,x\n1,2,3,4,5\n1,two,3,4,5\n", "line 3: column is 'two'"),
         ("p.csv", "row,column,z,y,x\n1,2,,4,5\n", "line 2: z is nothing"),
         ("p.csv", "row,column,z,y,x\n1,2\n", "line 2: z is nothing"),

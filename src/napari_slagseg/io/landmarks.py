@@ -102,7 +102,8 @@ def _csv_entries(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         if missing:
             raise SlagsegError(
                 f"{path} lacks the {'column' if len(missing) == 1 else 'columns'} "
-                f"{', '.join(missing)}; its first line is '{','.join(reader.fieldnames or ())}'. "
+                f"{', '.join(map(repr, missing))}; its first line is "
+                f"'{','.join(reader.fieldnames or ())}'. "
                 f"Landmarks have {_EXAMPLE}."
             )
         reader.fieldnames = header

@@ -241,6 +241,27 @@ def _same_pose(a: Cutout, b: Cutout) -> bool:
     return all(np.allclose(getattr(a, n), getattr(b, n), rtol=0, atol=1e-6) for n in names)
 
 
+def check_landmarks_of(
+    path: str | Path,
+    landmarks: Landmarks,
+    mineral_map: MineralMap | GreyMap,
+    ct_shape: tuple[int, int, int],
+) -> None:
+    """Refuse landmarks of a file that cannot place a map.
+
+    Raises
+    ------
+    SlagsegError
+        As `registration.steering.check_landmarks`, with the file's name.
+    """
+    from napari_slagseg.registration.steering import check_landmarks
+
+    try:
+        check_landmarks(landmarks, mineral_map, ct_shape)
+    except SlagsegError as error:
+        raise SlagsegError(f"{path}: {error}") from error
+
+
 def landmarks_of(landmarks: Mapping[str, Landmarks], path: str | Path, name: str) -> Landmarks:
     """Landmarks of one map in a file, which may name no map at all.
 
@@ -292,6 +313,7 @@ def describe(placed: PlacedMap | None) -> dict[str, Any]:
 __all__ = [
     "check_fit",
     "check_hints",
+    "check_landmarks_of",
     "correlator_for",
     "describe",
     "hints_for",

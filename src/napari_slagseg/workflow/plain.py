@@ -30,6 +30,7 @@ from napari_slagseg.workflow.marker_threshold import noted_threshold
 from napari_slagseg.workflow.placing import (
     check_fit,
     check_hints,
+    check_landmarks_of,
     correlator_for,
     hints_for,
     kept_with,
@@ -102,6 +103,7 @@ def place_files(
     pairs = None
     if landmarks is not None:
         pairs = landmarks_of(io.read_landmarks(landmarks), landmarks, mineral_map.name)
+        check_landmarks_of(landmarks, pairs, mineral_map, volume.shape)
     previous = None
     if chosen.start == "here":
         if not Path(out).is_file():

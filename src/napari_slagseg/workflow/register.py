@@ -18,6 +18,7 @@ from napari_slagseg.workflow.configs import RegisterConfig
 from napari_slagseg.workflow.placing import (
     check_fit,
     check_hints,
+    check_landmarks_of,
     correlator_for,
     describe,
     hints_for,
@@ -81,15 +82,17 @@ def take_landmarks(project: Project, path: str | Path, maps: tuple[str, ...] = (
         landmarks_of(found, path, chosen[0])
     pairs = {name: landmarks_of(found, path, name) for name in wanted}
     for name, landmarks in pairs.items():
-        check_hints(
-            RegisterConfig(),
-            project.mineral_map(name),
-            project.description.ct.shape,
-            landmarks,
-            None,
-        )
+        shape = project.description.ct.shape
+        check_landmarks_of(path, landmarks, project.mineral_map(name), shape)
     for name, landmarks in pairs.items():
         project.alignment(name).save_landmarks(landmarks, f"landmarks from {Path(path).name}")
+
+
+def _without(others: str) -> str:
+    return (
+        f"To place the others without it, name them ({others}) as the maps to place: --maps in a "
+        "terminal, 'maps' under More settings on the Register page."
+    )
 
 
 def _names(project: Project, config: RegisterConfig) -> tuple[str, ...]:
@@ -132,7 +135,11 @@ def run(
         landmarks[name] = None
     for name in names:  # a clear error before the work starts
         mineral_map = project.mineral_map(name)
-        check_fit(ct.shape, ct.voxel_size_um, mineral_map, config)
+        try:
+            check_fit(ct.shape, ct.voxel_size_um, mineral_map, config)
+        except SlagsegError as error:
+            others = ", ".join(n for n in names if n != name)
+            raise SlagsegError(f"{error} {_without(others)}" if others else str(error)) from error
         check_hints(config, mineral_map, ct.shape, landmarks[name], before[name])
     keys = {name: _run_key(project, config, name) for name in names}
     here = config.start == "here"
