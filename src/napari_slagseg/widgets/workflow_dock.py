@@ -161,7 +161,7 @@ class WorkflowDock(QWidget):
         )
         self.run_all.clicked.connect(self.run_whole_job)
         self.cancel = QPushButton("Cancel")
-        self.cancel.clicked.connect(self.runner.cancel)
+        self.cancel.clicked.connect(self.cancel_run)
         self.stage = QLabel("Make or open a project to begin.")
         self.stage.setWordWrap(True)
         self.bar = QProgressBar()
@@ -300,7 +300,16 @@ class WorkflowDock(QWidget):
             return
         self.run([("run", configs)])
 
+    def cancel_run(self) -> None:
+        """Ask what runs to stop, and say so: it takes a moment."""
+        self._cancelling = True
+        self.cancel.setEnabled(False)
+        self.stage.setText("Cancelling; what was finished is kept…")
+        self.bar.setRange(0, 0)
+        self.runner.cancel()
+
     def _set_busy(self, busy: bool) -> None:
+        self._cancelling = False
         self.cancel.setEnabled(busy)
         allowed = not busy and self.session.writable
         self.run_all.setEnabled(allowed)
@@ -322,6 +331,8 @@ class WorkflowDock(QWidget):
             self.train_page.begin(name)
 
     def _progressed(self, event: ProgressEvent) -> None:
+        if self._cancelling:
+            return
         self.stage.setText(event.stage)
         if event.fraction is None:
             self.bar.setRange(0, 0)

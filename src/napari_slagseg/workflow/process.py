@@ -124,6 +124,7 @@ class StepProcess:
         self._stop = context.Event()
         self._cancelled_at: float | None = None
         self._ended = False
+        self._heard = False
         self._last: StepMessage | None = None
         self._kill_at = 0.0
         self._process: BaseProcess = context.Process(
@@ -147,10 +148,16 @@ class StepProcess:
         return self._ended
 
     def cancel(self) -> None:
-        """Ask the step to stop; it is killed if it does not within `KILL_AFTER_S`."""
+        """Ask the step to stop; it is killed if it does not within `KILL_AFTER_S`.
+
+        One that has not said anything yet has hardly begun, and is killed at once.
+        """
         if self._cancelled_at is None:
             self._cancelled_at = time.monotonic()
             self._stop.set()
+            if not self._heard and self._process.pid is not None:
+                # still loading its libraries, which takes no heed of a token
+                self._process.kill()
 
     def next_message(self, timeout: float = 0.1) -> StepMessage | None:
         """Next message, or None if there is none within `timeout` seconds.
@@ -168,6 +175,7 @@ class StepProcess:
         return self._received(message, timeout)
 
     def _received(self, message: StepMessage, timeout: float) -> StepMessage | None:
+        self._heard = True
         if message.kind == "progress":
             return message
         self._last, self._kill_at = message, time.monotonic() + EXIT_WITHIN_S
