@@ -600,6 +600,76 @@ def test_a_dock_that_was_closed_lets_go_and_can_be_opened_again(dock, viewer, qt
     again.shut()
 
 
+def marked(viewer):
+    """What the landmarks put into the main viewer."""
+    names = (landmark_clicks.layer_name("cut"), surface_layers.FROM_ABOVE_LAYER)
+    return [name for name in names if name in viewer.layers]
+
+
+@pytest.mark.parametrize("way", ["close", "hide"])
+def test_a_dock_closed_while_landmarks_are_set_leaves_the_main_viewer(dock, viewer, way, qtbot):
+    asked(dock)
+    viewer.layers["cut in the CT"].visible = True
+    shown = {x.name for x in viewer.layers if x.visible}
+    dock.begin_landmarks()
+    assert not viewer.layers["cut in the CT"].visible  # it would hide what is to be clicked
+    for pixel in PIXELS[:3]:
+        dock.click(*pixel)
+        dock.clicks.click_ct(partner(pixel))
+    idle(dock, qtbot)
+    assert len(marked(viewer)) == 2
+    if way == "close":
+        dock._watched = dock.window()
+        viewer.window.remove_dock_widget(dock)
+    else:
+        dock.parentWidget().hide()
+        dock.follow_closing()
+    assert marked(viewer) == []
+    assert {x.name for x in viewer.layers if x.visible} == shown
+    assert dock.clicks._drag not in viewer.mouse_drag_callbacks
+    assert len(Project(dock.session.project.folder).landmarks("cut")) == 3
+    if way == "hide":  # and they come back with it
+        dock.parentWidget().show()
+        dock.follow_closing()
+        idle(dock, qtbot)
+        assert len(marked(viewer)) == 2
+        assert dock.clicks._drag in viewer.mouse_drag_callbacks
+
+
+def test_a_click_for_a_landmark_paints_nothing(dock, viewer):
+    layer = viewer.layers["particles"]
+    viewer.layers.selection.active = layer
+    layer.mode = "paint"
+    dock.begin_landmarks()
+    assert layer.mode == "pan_zoom"
+
+
+def test_that_a_step_runs_is_said_until_it_ends(dock):
+    dock.alignment.set_busy(True)
+    assert "A step is running" in dock.hint.text()
+    dock.alignment.set_busy(False)
+    assert dock.hint.text() == ""
+    dock.begin_landmarks()
+    dock.alignment.set_busy(True)
+    dock.alignment.set_busy(False)
+    assert "Landmark 1" in dock.hint.text()
+
+
+def test_chosen_cutouts_stay_chosen_when_a_run_numbers_them_otherwise(dock):
+    dock.alignment.choose((0, 2))
+    first, second, third = dock.alignment.placed.cutouts
+    with dock.session.project.writing():
+        dock.session.project.save_placed(
+            replace(dock.alignment.placed, cutouts=(third, first, second))
+        )
+    dock.alignment.reload()
+    assert dock.alignment.chosen == (0, 1)
+    with dock.session.project.writing():
+        dock.session.project.save_placed(replace(dock.alignment.placed, cutouts=(second, first)))
+    dock.alignment.reload()
+    assert dock.alignment.chosen == (1,)
+
+
 def test_a_click_on_the_canvas_lies_where_it_looks(make_napari_viewer, project, qtbot):
     viewer = make_napari_viewer(show=True)
     viewer.window.resize(1400, 900)
@@ -620,3 +690,41 @@ def test_a_click_on_the_canvas_lies_where_it_looks(make_napari_viewer, project, 
     assert clicked[0][:2] == pytest.approx((39.5, 47.5), abs=1.0)
     dock.shut()
     dock.session.close()
+
+
+def test_a_complaint_goes_once_something_could_be_done(dock):
+    press(dock, K.Key_A)  # nothing is chosen
+    assert "Choose one or more cutouts first" in dock.hint.text()
+    press(dock, K.Key_Right)
+    assert dock.hint.text() == ""
+    press(dock, K.Key_A)
+    dock.click(40, 10)
+    assert dock.hint.text() == ""
+
+
+def test_landmarks_in_a_line_say_so_until_they_do_not(dock):
+    found = asked(dock)
+    dock.begin_landmarks()
+    for pixel in ((10.0, 10.0), (30.0, 30.0), (50.0, 50.0)):
+        dock.click(*pixel)
+        dock.clicks.click_ct(partner(pixel))
+    assert not found
+    assert "lie in one line" in dock.hint.text()
+    assert "Landmark 4" in dock.hint.text()
+    dock.click(70, 10)
+    dock.clicks.click_ct(partner((70.0, 10.0)))
+    assert "lie in one line" not in dock.hint.text()
+    assert "Landmark 5" in dock.hint.text()
+
+
+def test_a_run_tells_of_maps_in_a_line_each(refused, dock):
+    from napari_slagseg.project import StepRecord
+
+    record = StepRecord.model_construct(
+        summary={"warnings": ["cut was refused: a long story", "cut: look at it", "Something else"]}
+    )
+    assert refused.warnings_of(record) == [
+        "Refused: cut. Choose it below to see why and what helps.",
+        "Look at cut before you go on.",
+        "Something else",
+    ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from psygnal import Signal
 
-from napari_slagseg.data import CutoutState, Landmarks, PlacedMap, SlagsegError
+from napari_slagseg.data import Cutout, CutoutState, Landmarks, PlacedMap, SlagsegError
 from napari_slagseg.project import Project
 from napari_slagseg.registration.steering import (
     LiveFit,
@@ -72,6 +72,8 @@ class Alignment:
         """For scores while nudging; the dock makes it, for it takes a while."""
         self._pending: Nudge | None = None
         self._moving: tuple[int, ...] = ()
+        self.landmark_problem = ""
+        """Why the landmarks cannot place the map, however many there are; "" if they can."""
         self._by_landmarks: tuple[Landmarks, PlacedMap | None] | None = None
 
     # -- what is looked at -------------------------------------------------
@@ -116,6 +118,8 @@ class Alignment:
             self.name = names[0] if names else ""
             self.fit = None
         self._pending = None
+        before = self.placed.cutouts if self.placed is not None else ()
+        windows = {_window(before[i]) for i in self.chosen}
         self.placed = self.landmarks = None
         try:
             if project is not None and self.name:
@@ -123,8 +127,9 @@ class Alignment:
                 self.landmarks = project.landmarks(self.name)
         except SlagsegError as error:
             self.failed.emit(str(error))
-        count = len(self.placed.cutouts) if self.placed is not None else 0
-        self.chosen = tuple(i for i in self.chosen if i < count)
+        # a run may number the cutouts otherwise
+        now = self.placed.cutouts if self.placed is not None else ()
+        self.chosen = tuple(i for i, c in enumerate(now) if _window(c) in windows)
         self.map_changed.emit(self.name)
 
     @property
@@ -269,15 +274,18 @@ class Alignment:
         """Where the landmarks alone put the map; None below three pairs, or where they cannot."""
         project, landmarks = self.project, self.landmarks
         if project is None or landmarks is None or len(landmarks) < 3:
+            self.landmark_problem = ""
             return None
         if self._by_landmarks is not None and self._by_landmarks[0] is landmarks:
             return self._by_landmarks[1]
         entry = next(e for e in project.description.maps if e.name == self.name)
         ct = project.description.ct
         found = None
+        self.landmark_problem = ""
         try:
             found = similarity_from_landmarks(landmarks, entry, ct.shape, ct.voxel_size_um)
         except SlagsegError as error:
+            self.landmark_problem = str(error)
             self.failed.emit(str(error))
         self._by_landmarks = (landmarks, found)
         return found
@@ -331,6 +339,10 @@ def _nudged(placed: PlacedMap, cutouts: Sequence[int], nudge: Nudge) -> PlacedMa
     for i in cutouts:
         placed = nudge_cutout(placed, i, nudge)
     return placed
+
+
+def _window(cutout: Cutout) -> tuple[int, int, int, int]:
+    return (cutout.row, cutout.column, cutout.height, cutout.width)
 
 
 def _sum(a: Nudge, b: Nudge) -> Nudge:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from html import escape
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QObject, Qt, Signal
@@ -65,6 +66,10 @@ class AlignmentDock(QWidget):
         self.alignment = self.session.alignment
         self.latest = Latest(self)
         self._live_score = ""
+        self._complaining = False
+        """Whether the line above the picture says what could not be done."""
+        self._why_locked = ""
+        """Why nothing could be changed when it was said last."""
         self._watched: QWidget | None = None
         self._shut = False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -150,6 +155,7 @@ class AlignmentDock(QWidget):
             (a.map_changed, self._map_changed),
             (a.moved, self._moved),
             (a.stored, self._stored),
+            (a.chosen_changed, self._hush),
             (a.chosen_changed, self._show_cutouts),
             (a.scored, self._show_cutouts),
             (a.failed, self._say),
@@ -157,7 +163,8 @@ class AlignmentDock(QWidget):
         ]
 
     def _say(self, text: str) -> None:
-        self.hint.setText(f"<span style='color:#d55e00'>{text}</span>")
+        self._complaining = True
+        self.hint.setText(f"<span style='color:#d55e00'>{escape(text)}</span>")
 
     # -- following the model -----------------------------------------------
 
@@ -176,13 +183,22 @@ class AlignmentDock(QWidget):
         self._show_state()
         self.clicks.tell()
 
+    def _hush(self) -> None:
+        """Something could be done: what could not be before is no longer of interest."""
+        if self._complaining:
+            self._complaining = False
+            self.hint.clear()
+            self.clicks.tell()
+
     def _moved(self) -> None:
         """Follow a nudge that is not stored yet."""
+        self._hush()
         self.actions.wait_for_rest()
         if self.live.follow_nudge():
             self._show_cutouts()
 
     def _stored(self) -> None:
+        self._hush()
         if self.landmark_mode.on:
             self.landmark_mode.renew_place()
             self.live.reslice()
@@ -234,6 +250,9 @@ class AlignmentDock(QWidget):
         self.landmark_mode.show_landmarks()
         if why and a.name:
             self._say(why)
+        elif self._why_locked:
+            self._hush()
+        self._why_locked = why
 
     # -- cutouts and landmarks ---------------------------------------------
 
@@ -317,9 +336,11 @@ class AlignmentDock(QWidget):
         super().hideEvent(event)
 
     def follow_closing(self, _: bool = False) -> None:
-        """Give the layer list its own place back once this dock is closed."""
+        """Leave the main viewer alone, and give the layer list its place, while hidden."""
         main, frame = self.window(), self.parentWidget()
         closed = isinstance(frame, QDockWidget) and frame.isHidden()
+        if not self._shut:
+            self.landmark_mode.switch(not closed and not self.column.on_cutouts)
         if closed and isinstance(main, QMainWindow) and main.isVisible():
             left_docks_as_tabs(main, False)
 

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_slagseg.data import Cutout, PlacedMap
+from napari_slagseg.data.placement import DOUBTFUL_FROM, GOOD_FROM
 from napari_slagseg.registration.steering import Nudge
 from napari_slagseg.widgets.alignment_keys import COARSE, KEYS, shown_for
 from napari_slagseg.widgets.outlines import GRADE_COLOURS, LOCKED_COLOUR
@@ -47,11 +48,19 @@ def legend_text() -> str:
     return " &nbsp;".join(marks)
 
 
+def shown_probability(probability: float) -> str:
+    """Two digits that never round a probability up into a better grade."""
+    for limit in (GOOD_FROM, DOUBTFUL_FROM):
+        if probability < limit <= round(probability, 2):
+            return f"{limit - 0.01:.2f}"
+    return f"{probability:.2f}"
+
+
 def cutout_text(index: int, cutout: Cutout) -> str:
     """All numbers of a cutout, as rich text."""
     sure = "not judged at this place"
     if cutout.probability is not None:
-        sure = f"{cutout.probability:.2f} ({GRADE_WORDS[cutout.grade]})"
+        sure = f"{shown_probability(cutout.probability)} ({GRADE_WORDS[cutout.grade]})"
     step = "not measured" if cutout.step_voxels is None else f"{cutout.step_voxels:.2f} voxels"
     return (
         f"<b>Cutout {index}</b>, {cutout.state}<br>"
@@ -183,4 +192,11 @@ class CutoutPanel(QWidget):
             button.setEnabled(has_place and not why_not)
 
 
-__all__ = ["GRADE_WORDS", "CutoutPanel", "chosen_text", "cutout_text", "legend_text"]
+__all__ = [
+    "GRADE_WORDS",
+    "CutoutPanel",
+    "chosen_text",
+    "cutout_text",
+    "legend_text",
+    "shown_probability",
+]

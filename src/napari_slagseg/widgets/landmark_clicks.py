@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,19 +70,18 @@ class LandmarkClicks(QObject):
         n = self._next_number
         why = self.alignment.locked_out
         if why:
-            self.told.emit(why)
+            text = why
         elif self.pixel is None:
-            self.told.emit(f"Landmark {n}: click a place in the <b>map</b> (here).")
+            text = f"Landmark {n}: click a place in the <b>map</b> (here)."
         elif self.viewer.dims.ndisplay != 2:
-            self.told.emit(
+            text = (
                 f"Landmark {n}: show <b>slices</b> in the main viewer (Back to 2D), then click "
                 "the same place there."
             )
         else:
-            self.told.emit(
-                f"Landmark {n}: click the same place in the <b>CT</b> (main viewer; move its "
-                "slider to the right slice first)."
-            )
+            text = f"Landmark {n}: click the same place in the <b>CT</b> (main viewer)."
+        problem = escape(self.alignment.landmark_problem)
+        self.told.emit(f"<span style='color:#d55e00'>{problem}</span> {text}" if problem else text)
 
     def click_map(self, row: float, column: float) -> None:
         """Set the map's half of a pair; a second click before the CT's moves it."""

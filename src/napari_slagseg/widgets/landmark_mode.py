@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from napari.layers import Labels, Vectors
 from qtpy.QtCore import QObject, Signal
 
 from napari_slagseg.data import PlacedMap
@@ -63,6 +64,8 @@ class LandmarkMode(QObject):
         self.place: PlacedMap | None = None
         """Where the landmarks alone put the map, while they are set."""
         self._pairs_before = 0
+        self._hidden: list[str] = []
+        """Layers that lay over the CT, to be shown again."""
         panel.delete_asked.connect(lambda i: self.alignment.delete_pair(i))
         panel.clear_asked.connect(lambda: self.alignment.set_landmarks(None, "clear the landmarks"))
         panel.go_asked.connect(self._go_to_pair)
@@ -70,13 +73,32 @@ class LandmarkMode(QObject):
         latest.done.connect(self._made)
 
     def switch(self, on: bool) -> None:
-        """Begin to set landmarks, or leave them."""
+        """Begin to set landmarks, or leave them and the main viewer as it was."""
+        if on == self.on:
+            return
         self.on = on
         self.clicks.switch(on)
         if on:
-            self.viewer.dims.ndisplay = 2
+            self._clear_sight()
             self._suit_view()
         self.renew_place()
+        if not on:
+            for name in self._hidden:
+                if name in self.viewer.layers:
+                    self.viewer.layers[name].visible = True
+            self._hidden = []
+
+    def _clear_sight(self) -> None:
+        """Plain slices of the CT, in which a click is a click and paints nothing."""
+        if self.viewer.dims.ndisplay != 2:
+            surface_layers.leave_3d(self.viewer)
+        active = self.viewer.layers.selection.active
+        if active is not None:
+            active.mode = "pan_zoom"
+        for layer in self.viewer.layers:
+            if layer.visible and isinstance(layer, (Labels, Vectors)):
+                layer.visible = False
+                self._hidden.append(layer.name)
 
     def follow_map(self, another: bool) -> None:
         """Follow the map that is looked at: `another` one, or the same one read anew."""
@@ -149,9 +171,8 @@ class LandmarkMode(QObject):
             self.viewer.dims.set_current_step(0, round(float(landmarks.voxels[index][0])))
 
     def shut(self) -> None:
-        """Leave the main viewer's mouse and its slices alone."""
-        self.clicks.switch(False)
-        surface_layers.show_from_above(self.viewer, self.session.project, None)
+        """Leave the main viewer's mouse, its layers and its slices alone."""
+        self.switch(False)
 
 
 __all__ = ["LandmarkMode"]

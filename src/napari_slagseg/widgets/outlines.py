@@ -12,6 +12,9 @@ from napari_slagseg.data import Cutout
 
 GRADE_COLOURS = {"good": "#009e73", "doubtful": "#e69f00", "bad": "#d55e00", "unknown": "#9a9a9a"}
 LOCKED_COLOUR = "#0072b2"
+LOCKED_TEXT_COLOUR = "#56b4e9"
+"""As text on a dark ground the blue of the frames cannot be read."""
+
 CHOSEN_COLOUR = "#ffffff"
 
 DASHES = 7
@@ -37,6 +40,11 @@ class Segments:
 def colour_of(cutout: Cutout) -> str:
     """Blue where the user locked it, else by its grade."""
     return LOCKED_COLOUR if cutout.state == "locked" else GRADE_COLOURS[cutout.grade]
+
+
+def text_colour_of(cutout: Cutout) -> str:
+    """As `colour_of`, to be read."""
+    return LOCKED_TEXT_COLOUR if cutout.state == "locked" else GRADE_COLOURS[cutout.grade]
 
 
 def frames(cutouts: Sequence[Cutout]) -> NDArray[np.float64]:
@@ -113,11 +121,13 @@ __all__ = [
     "DASHES",
     "GRADE_COLOURS",
     "LOCKED_COLOUR",
+    "LOCKED_TEXT_COLOUR",
     "Segments",
     "chosen_lines",
     "colour_of",
     "cutout_lines",
     "frames",
     "rectangle",
+    "text_colour_of",
     "whole",
 ]

@@ -23,9 +23,10 @@ from qtpy.QtWidgets import (
 )
 
 from napari_slagseg.data import Cutout, SlagsegError
-from napari_slagseg.project import Project
+from napari_slagseg.project import Project, StepRecord
 from napari_slagseg.widgets import layers, outlines
 from napari_slagseg.widgets.background import Latest
+from napari_slagseg.widgets.cutout_panel import shown_probability
 from napari_slagseg.widgets.refusal_help import WINDOW_SLICES, RefusalHelp
 from napari_slagseg.widgets.session import Session
 from napari_slagseg.widgets.step_page import StepPage
@@ -173,6 +174,21 @@ class RegisterPage(StepPage):
         self.slice.blockSignals(False)
         self._show_map()
 
+    def warnings_of(self, record: StepRecord) -> list[str]:
+        """What is uncertain about a map is told with that map; there is no room for all."""
+        told = super().warnings_of(record)
+        names = self.session.project.map_names() if self.session.project is not None else ()
+        lines = []
+        for said, words in (
+            ("{} was refused: ", "Refused: {}. Choose it below to see why and what helps."),
+            ("{}: ", "Look at {} before you go on."),
+        ):
+            found = [n for n in names if any(w.startswith(said.format(n)) for w in told)]
+            told = [w for w in told if not any(w.startswith(said.format(n)) for n in found)]
+            if found:
+                lines.append(words.format(", ".join(found)))
+        return [*lines, *told]
+
     def _choose_map(self, name: str) -> None:
         if name:
             self.alignment.look_at(name)
@@ -212,7 +228,7 @@ class RegisterPage(StepPage):
         self.table.blockSignals(True)
         self.table.setRowCount(len(cutouts))
         for i, c in enumerate(cutouts):
-            colour = QColor(outlines.colour_of(c))
+            colour = QColor(outlines.text_colour_of(c))
             for j, text in enumerate(_row(i, c)):
                 item = self.table.item(i, j)
                 if item is None:
@@ -347,7 +363,7 @@ def _row(index: int, cutout: Cutout) -> tuple[str, ...]:
     """Cells of a cutout."""
     return (
         str(index),
-        "" if cutout.probability is None else f"{cutout.probability:.2f}",
+        "" if cutout.probability is None else shown_probability(cutout.probability),
         f"{cutout.score:.3f}",
         f"{cutout.residual_voxels:.2f}",
         "" if cutout.step_voxels is None else f"{cutout.step_voxels:.2f}",

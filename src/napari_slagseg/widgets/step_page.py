@@ -10,7 +10,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_slagseg.data import SlagsegError
-from napari_slagseg.project import Project
+from napari_slagseg.project import Project, StepRecord
 from napari_slagseg.widgets.forms import ConfigForm
 from napari_slagseg.widgets.session import Session
 from napari_slagseg.workflow import STEPS, Step, StepConfig, last_config, make_config
@@ -78,6 +78,10 @@ class StepPage(QWidget):
         """Steps whose state the page's title shows."""
         return (self.step.name,)
 
+    def warnings_of(self, record: StepRecord) -> list[str]:
+        """Warnings of a run that are shown under its outcome."""
+        return [str(w) for w in record.summary.get("warnings", [])]
+
     def refresh(self, project: Project) -> None:
         """Show the settings and the outcome of the last run."""
         last = last_config(project, self.step)
@@ -96,7 +100,7 @@ class StepPage(QWidget):
                 )
                 lines += [
                     f"<span style='color:#d55e00'>{escape(w)}</span>"
-                    for w in record.summary.get("warnings", [])
+                    for w in self.warnings_of(record)
                 ]
         self.outcome.setText("<br>".join(lines))
 
