@@ -7,7 +7,7 @@ from napari_slagseg.io.grey_maps import read_grey_map
 from napari_slagseg.io.landmarks import read_landmarks, write_landmarks
 from napari_slagseg.io.legends import read_legend, write_legend
 from napari_slagseg.io.maps import read_mineral_map, write_false_colour, write_raster
-from napari_slagseg.io.placements import read_placed_map, write_placed_map
+from napari_slagseg.io.placements import placed_map_text, read_placed_map, write_placed_map
 from napari_slagseg.io.raw import RawLayout
 from napari_slagseg.io.tables import (
     read_frame,
@@ -34,6 +34,7 @@ __all__ = [
     "fingerprint",
     "match_colours",
     "open_zarr_array",
+    "placed_map_text",
     "read_frame",
     "read_grey_map",
     "read_ground_truth",

@@ -18,7 +18,7 @@ from napari_slagseg.data import (
     zyx_triple,
 )
 from napari_slagseg.io.formats import check_version
-from napari_slagseg.io.text import read_json, write_json
+from napari_slagseg.io.text import json_lines, read_json, write_text
 
 FORMAT = 1
 
@@ -56,9 +56,13 @@ def _cutout_to_json(cutout: Cutout) -> dict[str, Any]:
 
 def write_placed_map(placed: PlacedMap, path: str | Path) -> None:
     """Write a placement as strict JSON, atomically."""
+    write_text(path, placed_map_text(placed))
+
+
+def placed_map_text(placed: PlacedMap) -> str:
+    """What the file of a placement holds."""
     surface = placed.surface
-    write_json(
-        path,
+    return json_lines(
         {
             "kind": "slagseg placement",
             "format": FORMAT,
@@ -171,4 +175,4 @@ def read_placed_map(path: str | Path) -> PlacedMap:
         ) from error
 
 
-__all__ = ["read_placed_map", "write_placed_map"]
+__all__ = ["placed_map_text", "read_placed_map", "write_placed_map"]

@@ -50,6 +50,11 @@ def plain(value: Any) -> Any:
     Numpy values and arrays become numbers and lists, data classes objects,
     paths text; a number that is NaN or infinite becomes null.
     """
+    # the usual cases first: a placement holds ten thousands of numbers
+    if type(value) is float:
+        return value if math.isfinite(value) else None
+    if type(value) in (str, int, bool, type(None)):
+        return value
     if isinstance(value, Mapping):
         return {str(plain(k)): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
@@ -72,6 +77,25 @@ def plain(value: Any) -> Any:
 def to_json(value: Any) -> str:
     """Strict JSON text (NaN and infinities become null), indented."""
     return json.dumps(plain(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def json_lines(value: Mapping[str, Any]) -> str:
+    """Strict JSON text of an object: a line for each entry, and for each item of lists of objects.
+
+    Many times faster than `to_json`, and shorter.
+    """
+
+    def text_of(entry: Any) -> str:
+        return json.dumps(entry, ensure_ascii=False, allow_nan=False)
+
+    lines = []
+    for name, entry in plain(value).items():
+        if isinstance(entry, list) and entry and all(isinstance(e, dict) for e in entry):
+            written = "[\n  " + ",\n  ".join(map(text_of, entry)) + "\n ]"
+        else:
+            written = text_of(entry)
+        lines.append(f" {text_of(name)}: {written}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def write_json(path: str | Path, value: Any) -> None:
@@ -109,4 +133,13 @@ def read_json(path: str | Path, what: str = "the file") -> Any:
         raise SlagsegError(f"{path} ({what}) is not valid JSON: it is nested too deep.") from error
 
 
-__all__ = ["plain", "read_json", "read_text", "require_file", "to_json", "write_json", "write_text"]
+__all__ = [
+    "json_lines",
+    "plain",
+    "read_json",
+    "read_text",
+    "require_file",
+    "to_json",
+    "write_json",
+    "write_text",
+]

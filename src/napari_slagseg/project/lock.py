@@ -10,7 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from napari_slagseg.data import SlagsegError
-from napari_slagseg.io import remove_leftovers
+from napari_slagseg.io import remove_leftovers, write_error
 from napari_slagseg.project.journal import now
 
 _WRITTEN_TO = ("maps", "placed", "corrections", "tables", "figures", "steps")
@@ -88,7 +88,7 @@ class ProjectLock:
             )
         except OSError as error:
             self.release()
-            raise self._read_only(error) from error
+            raise ProjectReadOnlyError(str(write_error(self._holder_path, error))) from error
         for folder in (self._folder, *(self._folder / name for name in _WRITTEN_TO)):
             remove_leftovers(folder)
         for pattern in ("models/*/run_*", "placed/history/*"):

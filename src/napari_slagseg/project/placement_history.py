@@ -84,16 +84,20 @@ class PlacementHistory:
         entries, at = self._opened()
         return [e.what for e in entries[1 : at + 1]]
 
+    def can_step(self) -> tuple[bool, bool]:
+        """Whether there is a step to undo, and one to do again."""
+        entries, at = self._opened()
+        return at > 0, at < len(entries) - 1
+
     @property
     def can_undo(self) -> bool:
         """Whether there is a step to undo."""
-        return self._opened()[1] > 0
+        return self.can_step()[0]
 
     @property
     def can_redo(self) -> bool:
         """Whether there is an undone step to do again."""
-        entries, at = self._opened()
-        return at < len(entries) - 1
+        return self.can_step()[1]
 
     def record(self, after: PlacedMap | None, landmarks: Landmarks | None, what: str) -> None:
         """Store a step; everything is on disk when this returns.
@@ -192,11 +196,10 @@ class PlacementHistory:
 
     def _text_of(self, value: PlacedMap | Landmarks) -> str:
         """Exactly what the file of it will hold."""
-        path = self._folder / _DRAFT
         if isinstance(value, PlacedMap):
-            io.write_placed_map(value, path)
-        else:
-            io.write_landmarks({self.name: value}, path)
+            return io.placed_map_text(value)
+        path = self._folder / _DRAFT
+        io.write_landmarks({self.name: value}, path)
         text = path.read_text(encoding="utf-8")
         path.unlink()
         return text
@@ -232,7 +235,8 @@ class PlacementHistory:
             "landmarks": state.landmarks,
         }
         with io.atomic_file(self._folder / entry.file) as temporary:
-            temporary.write_bytes(gzip.compress(json.dumps(content).encode(), mtime=0))
+            # more than the fastest takes a tenth of a second, and saves little
+            temporary.write_bytes(gzip.compress(json.dumps(content).encode(), 1, mtime=0))
         return entry
 
     def _content(self, file: str) -> dict[str, Any] | None:
@@ -291,7 +295,8 @@ class PlacementHistory:
         entries, at = self._listed()
         if not entries:
             return [], -1
-        current, held = self._current(), self._read(entries[at])
+        current = self._current()
+        held = self._read(entries[at])
         if current == held:
             return entries, at
         listed = {e.file for e in entries}

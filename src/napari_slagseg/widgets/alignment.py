@@ -306,8 +306,8 @@ class Alignment:
         project = self.project
         if project is None or not self.name or self.locked_out:
             return (False, False)
-        history = project.alignment(self.name)
-        return (self.pending or history.can_undo, not self.pending and history.can_redo)
+        back, forth = project.alignment(self.name).can_step()
+        return (self.pending or back, not self.pending and forth)
 
     def undo(self) -> str | None:
         """Take the last step back; what it was."""
