@@ -224,6 +224,11 @@ class AlignmentView(QWidget):
             column -= self._second
         self.clicked.emit(float(row), float(column), shift)
 
+    def blank(self) -> None:
+        """Show nothing for the moment before another picture: hiding layers takes longer."""
+        if self._image is not None:
+            self._image.data = np.zeros_like(self._image.data)
+
     def clear(self) -> None:
         """Show nothing."""
         for layer in self.model.layers:

@@ -92,7 +92,7 @@ class LivePicture(QObject):
         self.look = None
         self._look_of = of
         self._slab = None
-        self.view.clear()
+        self.view.blank()
         self.latest.forget()
         volume = self.session.volume()
 

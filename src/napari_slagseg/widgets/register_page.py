@@ -74,6 +74,11 @@ class RegisterPage(StepPage):
         self.alignment = session.alignment
         self.latest = Latest(self)
         self.maps = QComboBox()
+        # a long name must not push the buttons out of the dock
+        self.maps.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.maps.setMinimumContentsLength(4)
         self.maps.currentTextChanged.connect(self._choose_map)
         self.about = QLabel()
         self.about.setWordWrap(True)
@@ -114,6 +119,7 @@ class RegisterPage(StepPage):
         row.addWidget(self.look)
         form.addRow("Map", row)
         form.addRow(self.about)
+        form.addRow(self.help)
         form.addRow("Opacity", self.opacity)
         form.addRow("CT slice", self.slice)
         row = QHBoxLayout()
@@ -121,13 +127,13 @@ class RegisterPage(StepPage):
         row.addWidget(go)
         form.addRow("Drawn thickness", row)
         self.extra.addLayout(form)
-        self.extra.addWidget(self.help)
         self.table = QTableWidget(0, len(_COLUMNS))
         self.table.setHorizontalHeaderLabels(_COLUMNS)
         for j, tip in enumerate(_TIPS):
             self.table.horizontalHeaderItem(j).setToolTip(tip)
         header = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        # sections that follow their contents by themselves measure all rows at every cell
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setStretchLastSection(True)
         self.table.verticalHeader().setVisible(False)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -239,6 +245,7 @@ class RegisterPage(StepPage):
                 if j in (1, len(_COLUMNS) - 1):
                     item.setForeground(colour)
         self.table.blockSignals(False)
+        self.table.resizeColumnsToContents()
         self._choose_rows()
 
     def _rows_chosen(self) -> None:

@@ -38,16 +38,23 @@ class ViewBar(QWidget):
         super().__init__()
         self._amounts = dict(_AMOUNT_AT_FIRST)
         self.maps = QComboBox()
+        # a long name must not push the other controls out of the window
+        self.maps.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.maps.setMinimumContentsLength(9)
         self.views = QComboBox()
         for name, title in VIEWS.items():
             self.views.addItem(title, name)
         self.amount_label = QLabel()
-        self.amount_label.setMinimumWidth(95)
+        metrics = self.amount_label.fontMetrics()
+        widest = max(metrics.horizontalAdvance(words) for words in AMOUNTS.values())
+        self.amount_label.setMinimumWidth(widest + 6)
         self.amount_label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.amount = QSlider(Qt.Orientation.Horizontal)
         self.amount.setRange(0, 100)
         self.amount.setMinimumWidth(110)
-        self.grey = QCheckBox("map in the CT's grey values")
+        self.grey = QCheckBox("map in grey values")
         self.grey.setToolTip("draw the map as the CT would show it, instead of in phase colours")
         self.outlined = QCheckBox("cutouts")
         self.outlined.setToolTip("draw the cutouts' frames over the picture")

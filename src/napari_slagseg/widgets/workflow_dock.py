@@ -109,7 +109,7 @@ class WorkflowDock(QWidget):
         self.runner = StepRunner(self)
         self.latest = Latest(self)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumWidth(380)
+        self.setMinimumWidth(400)
         self.project_page = ProjectPage()
         self.register_page = RegisterPage(self.session, napari_viewer)
         self.truth_page = StepPage(
