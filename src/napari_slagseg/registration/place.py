@@ -22,6 +22,7 @@ from napari_slagseg.data import (
     Volume,
     no_progress,
     stop_if_cancelled,
+    zyx_triple,
 )
 from napari_slagseg.registration.checks import check_field_size, check_map, exchanged_sizes
 from napari_slagseg.registration.confidence import (
@@ -225,9 +226,9 @@ def _cutouts(
                 found.window.column,
                 found.window.height,
                 found.window.width,
-                _triple(job.voxels(found.centre)),
-                _triple(by_row / job.ct.voxel),
-                _triple(by_column / job.ct.voxel),
+                zyx_triple(job.voxels(found.centre)),
+                zyx_triple(by_row / job.ct.voxel),
+                zyx_triple(by_column / job.ct.voxel),
                 float(found.score),
                 "locked" if locked[k] else "accepted" if good else "rejected",
                 residual,
@@ -251,10 +252,6 @@ def _fields(registered: Registered) -> tuple[FieldShift, ...]:
         FieldShift(f.row, f.column, f.height, f.width, float(down), float(right))
         for f, (down, right) in zip(shifts.fields, shifts.shifts)
     )
-
-
-def _triple(values: FloatArray) -> tuple[float, float, float]:
-    return (float(values[0]), float(values[1]), float(values[2]))
 
 
 def _finite(ratio: float | None) -> float | None:
