@@ -8,7 +8,6 @@ of a block lies at ``origin + (i + 0.5) * pitch``.
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -185,7 +184,7 @@ def _box_means(data, factors, table, z_step, z_first, radii, radius, scale):  # 
 
 def _smoothed(data: NDArray[np.float32], sigma: FloatArray) -> NDArray[np.float32]:
     """Gaussian smoothing, one axis after the other, each on all cores."""
-    workers = os.cpu_count() or 1
+    workers = numba.get_num_threads()
     out = np.empty_like(data)
     with ThreadPoolExecutor(workers) as pool:
         for axis, width in enumerate(sigma):

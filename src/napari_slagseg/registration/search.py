@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import numba
 from threadpoolctl import threadpool_limits
 
 from napari_slagseg.data import (
@@ -76,7 +76,7 @@ def find_place(
         (middle[0], middle[1]),
         space,
         s,
-        workers=os.cpu_count() or 1,
+        workers=numba.get_num_threads(),
         correlator=correlator,
         number=s.candidates if expected is None else 3 * s.candidates,
         progress=tell,
@@ -128,7 +128,7 @@ def _side_by_side(
         return [one(start) for start in starts]
     job.block(level, starts[0])  # made once, not by all of them
     job.points(level)
-    workers = min(os.cpu_count() or 1, len(starts))
+    workers = min(numba.get_num_threads(), len(starts))
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
         return list(pool.map(one, starts))
 
