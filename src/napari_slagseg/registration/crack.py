@@ -44,6 +44,9 @@ _WINDOW_SHARE = 0.75
 _FAR = 3.0
 """Length from which on a window's offset hardly counts any more (Geman and McClure)."""
 
+_SEEN = 0.5
+"""A smooth surface through a step misses the windows on either side of it by about half."""
+
 _TURN_DEG = 10.0
 _ROUNDS = 8
 _STEP_PRIOR = 1e-3
@@ -173,7 +176,9 @@ def find_crack(job: MapJob, surface: PolynomialSurface, local: LocalFit) -> Crac
     plane = replace(surface, coefficients=flat)
     off = off + surface.at(at[:, 0], at[:, 1]) - plane.at(at[:, 0], at[:, 1])
     terms = basis(*surface.normalised(at[:, 0], at[:, 1]), ORDER)
-    _, smooth_loss, _ = _robust(terms, off, weights)
+    _, smooth_loss, distance = _robust(terms, off, weights)
+    if np.percentile(distance, 95) < _SEEN * LEAST_STEP:
+        return None
     edge = local.edge / job.pixel
     best: tuple[float, FloatArray, float] | None = None
     for turn in np.radians(np.arange(0.0, 180.0, _TURN_DEG)):
