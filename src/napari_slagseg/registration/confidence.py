@@ -17,7 +17,7 @@ MAP_COEFFICIENTS = (-8.192, 10.493, 17.406, -3.021, -0.317)
 LONE_COEFFICIENTS = (-11.984, 20.239, -1.309, 2.958)
 """Likewise without the ratio, where there was no second place to compare with."""
 
-CUTOUT_COEFFICIENTS = (0.547, -0.054, -2.235, -1.799, -2.122)
+CUTOUT_COEFFICIENTS = (1.919, -0.972, -2.226, -0.812, -2.26)
 """Constant, then those of `cutout_features`."""
 
 CERTAIN = 0.9995
