@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from napari_slagseg.data import (
     CancelToken,
@@ -118,17 +119,20 @@ def place_map(
     check_map(volume.shape, volume.voxel_size_um, mineral_map, s.size_tolerance)
     check_field_size(mineral_map, field_size)
     job = MapJob(prepared, mineral_map, seed)
-    if start is not None:
-        place = fit_from(job, polynomial_of(prepared, start), progress, cancel)
-    else:
-        space = search_space(
-            prepared, job.centre, height_window, angle_deg, mirror, landmarks, job.coarse_level()
-        )
-        place = find_place(job, space, expected, correlator, progress, cancel)
-    pieces = register_pieces(job, place.fit, locked, field_size, progress, cancel)
-    stop_if_cancelled(cancel)
-    progress(ProgressEvent("judging the fit", 0.96))
-    placed = _result(job, place, pieces, expected, time.perf_counter() - began)
+    # matrices are small here: BLAS threads wait for each other longer than they work
+    with threadpool_limits(1, user_api="blas"):
+        if start is not None:
+            place = fit_from(job, polynomial_of(prepared, start), progress, cancel)
+        else:
+            space = search_space(
+                prepared, job.centre, height_window, angle_deg, mirror, landmarks,
+                job.coarse_level(),
+            )  # fmt: skip
+            place = find_place(job, space, expected, correlator, progress, cancel)
+        pieces = register_pieces(job, place.fit, locked, field_size, progress, cancel)
+        stop_if_cancelled(cancel)
+        progress(ProgressEvent("judging the fit", 0.96))
+        placed = _result(job, place, pieces, expected, time.perf_counter() - began)
     progress(ProgressEvent("judging the fit", 1.0))
     return placed
 

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numba
-from threadpoolctl import threadpool_limits
 
 from napari_slagseg.data import (
     CancelToken,
@@ -129,7 +128,7 @@ def _side_by_side(
     job.block(level, starts[0])  # made once, not by all of them
     job.points(level)
     workers = min(numba.get_num_threads(), len(starts))
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(workers) as pool:
         return list(pool.map(one, starts))
 
 
