@@ -27,9 +27,6 @@ LEAST_GAIN = 8.5
 per window, over the loss that is left. Sound, torn and stitched phantoms reach 14, too,
 so the pixels are asked next (`crack_line`)."""
 
-ORDER = 2
-"""Of the smooth surface: a cut sags, and what bends more is taken for a step."""
-
 FEWEST_WINDOWS = 16
 FEWEST_BEYOND = 4
 """Windows needed in all, and on either side of a crack."""
@@ -146,8 +143,8 @@ class PieceJob(MapJob):
 def find_crack(job: MapJob, surface: PolynomialSurface, local: LocalFit) -> Crack | None:
     """Look for a line across which the small windows of a map jump.
 
-    Without a crack the windows lie on a smooth surface of `ORDER`; with one, a step is
-    added on one side of a line. All lines are tried.
+    Without a crack the windows lie on a smooth surface (order 2, or 3 where there are
+    many windows); with one, a step is added on one side of a line. All lines are tried.
 
     Parameters
     ----------
@@ -170,12 +167,8 @@ def find_crack(job: MapJob, surface: PolynomialSurface, local: LocalFit) -> Crac
         return None
     at, off, firm = local.at[used], local.off[used], local.firm[used]
     weights = np.clip(scores[used], 0.05, 1.0) ** 2
-    # the surface has bent to follow the step, so its own bends are taken out first
-    flat = np.zeros_like(surface.coefficients)
-    flat[: N_TERMS[1]] = surface.coefficients[: N_TERMS[1]]
-    plane = replace(surface, coefficients=flat)
-    off = off + surface.at(at[:, 0], at[:, 1]) - plane.at(at[:, 0], at[:, 1])
-    terms = basis(*surface.normalised(at[:, 0], at[:, 1]), ORDER)
+    order = 3 if len(at) >= 100 else 2
+    terms = basis(*surface.normalised(at[:, 0], at[:, 1]), order)
     _, smooth_loss, distance = _robust(terms, off, weights)
     if np.percentile(distance, 95) < _SEEN * LEAST_STEP:
         return None
@@ -204,7 +197,7 @@ def find_crack(job: MapJob, surface: PolynomialSurface, local: LocalFit) -> Crac
     if min((side & clear).sum(), (~side & clear).sum()) < FEWEST_BEYOND - 1:
         clear[:] = True
     change, _, _ = _robust(_with_side(terms[clear], side[clear]), off[clear], weights[clear])
-    return Crack(normal, offset, change[-1], plane.plus(change[: N_TERMS[ORDER]]))
+    return Crack(normal, offset, change[-1], surface.plus(change[: N_TERMS[order]]))
 
 
 def _with_side(terms: FloatArray, side: NDArray[np.bool_]) -> FloatArray:

@@ -20,7 +20,7 @@ from napari_slagseg.registration.rigid_cutouts import (
     usable_windows,
     windows,
 )
-from napari_slagseg.registration.surface import PolynomialSurface, SurfaceFit
+from napari_slagseg.registration.surface import SurfaceFit
 
 MARGIN = 8.0
 """How exactly the line of a crack is known, as a length: cutouts that come nearer to it
@@ -99,7 +99,7 @@ def register_pieces(
     pieces = Pieces(job, registered, fit_windows(job, registered, fit.greys, progress, cancel))
     steady = _not_falling(progress)
     for _ in range(MOST_CRACKS):
-        crack = _sure_crack(pieces, fit, steady, cancel)
+        crack = _sure_crack(pieces, fit)
         if crack is None:
             break
         cracks = (*pieces.cracks, crack)
@@ -114,42 +114,16 @@ def register_pieces(
     return replace(pieces, beyond=_beyond(job, pieces, field_size))
 
 
-def _sure_crack(
-    pieces: Pieces, fit: SurfaceFit, progress: Progress, cancel: CancelToken | None
-) -> Crack | None:
-    """A crack that small windows hint at and the pixels confirm; the larger side is kept.
-
-    The surface through both sides bends, and its bends hide where the crack runs. So the
-    windows are registered again from a surface fitted to one side alone.
-    """
+def _sure_crack(pieces: Pieces, fit: SurfaceFit) -> Crack | None:
+    """A crack that small windows hint at and the pixels confirm; the larger side is kept."""
     registered, job, edge = pieces.registered, pieces.job, pieces.local.edge
-
-    def confirmed(hint: Crack | None, least: float) -> Crack | None:
-        line = None if hint is None else sharpened(job, hint, least)
-        return None if line is None else measured(job, line, fit.greys, edge)
-
-    hint = confirmed(find_crack(job, registered.consensus.surface, pieces.local), FIRST_SIGMAS)
-    if hint is None:
-        return None
-    hint = _larger_kept(job, registered, hint)
-    surface = _of_one_side(job, hint)
-    side = replace(registered, consensus=replace(registered.consensus, surface=surface))
-    closer = fit_windows(job, side, fit.greys, progress, cancel)
-    crack = confirmed(find_crack(job, surface, closer), FIRST_SIGMAS)
-    crack = confirmed(crack, LEAST_SIGMAS) or confirmed(hint, LEAST_SIGMAS)
+    crack = find_crack(job, registered.consensus.surface, pieces.local)
+    # line and step make each other more exact
+    for least in (FIRST_SIGMAS, LEAST_SIGMAS, LEAST_SIGMAS):
+        crack = None if crack is None else sharpened(job, crack, least)
+        crack = None if crack is None else measured(job, crack, fit.greys, edge)
     if crack is None or np.linalg.norm(crack.step) < LEAST_STEP:
         return None
-    crack = _larger_kept(job, registered, crack)
-    # what the other side is off, from the surface that this side alone would have
-    return measured(job, replace(crack, surface=_of_one_side(job, crack)), fit.greys, edge)
-
-
-def _of_one_side(job: MapJob, crack: Crack) -> PolynomialSurface:
-    return PieceJob(job, [crack]).fit(2, crack.surface, 2).surface
-
-
-def _larger_kept(job: MapJob, registered: Registered, crack: Crack) -> Crack:
-    """The crack with the larger side kept, or that which the user holds to be right."""
     points = job.points(4)
     larger = crack.beyond(points.rows, points.columns).mean() > 0.5
     return crack.turned() if larger and not registered.locked.any() else crack
