@@ -65,9 +65,9 @@ def jobs_of(o: argparse.Namespace) -> list[dict[str, Any]]:
                  "baseline_maps": 0}  # fmt: skip
         return jobs.setdefault((preset, level, seed), entry)
 
-    for preset in o.presets:
-        for level in o.levels:
-            for k in range(o.seeds):
+    for k in range(o.seeds):  # a run that is stopped has measured all kinds
+        for preset in o.presets:
+            for level in o.levels:
                 entry = job(preset, level, o.first_seed + k)
                 entry["own"] = True
                 if o.baselines and k < o.baseline_seeds:

@@ -24,7 +24,8 @@ def windows_of(off):
     values = np.array([off(r, c) for r, c in zip(rows, columns)], float)
     values += np.random.default_rng(0).normal(0, 0.3, values.shape)
     n = len(rows)
-    fits = [SimpleNamespace(score=0.8)] * n
+    # windows of this correlation are taken to scatter 4.5 times as far as their fit says
+    fits = [SimpleNamespace(score=0.8, covariance=(0.3 / 4.5) ** 2 * np.eye(3))] * n
     at = np.stack([rows, columns], axis=1)
     return LocalFit(fits, at, values, 96.0, np.zeros(n, bool), np.ones(n, bool), None)
 
