@@ -19,7 +19,11 @@ from napari_slagseg.registration.patches import choose_patches, template_of
 from napari_slagseg.registration.plane_vote import add_patches, vote_at
 from napari_slagseg.registration.pyramid import Block, FloatArray
 from napari_slagseg.registration.settings import RegistrationSettings
-from napari_slagseg.registration.slice_correlator import CorrelatorFactory, SliceCorrelator
+from napari_slagseg.registration.slice_correlator import (
+    Correlator,
+    CorrelatorFactory,
+    SliceCorrelator,
+)
 
 AT_ONCE = 4
 """Poses whose patches are correlated together, so that no thread waits for another."""
@@ -121,111 +125,152 @@ def coarse_search(
     list of Candidate
         Distinct poses, best first.
     """
-    radius = _radius(images, block, settings)
-    patches = choose_patches(images, grey, radius * block.pitch[1] / images.pitch,
-                             settings.maximum_patches)  # fmt: skip
-    offsets = np.array(patches, dtype=np.float64) - np.asarray(map_centre)
     block = _between(block, space.heights, float(np.hypot(*images.known.shape)) * images.pitch / 2,
                      settings.maximum_tilt_deg)  # fmt: skip
+    radius = _radius(images, block, settings)
     slices = (correlator or SliceCorrelator)(block, radius, workers)
-    depth = block.data.shape[0]
-    low, high = 0.0, depth - 1.0
-    if space.heights is not None:
-        low, high = (
-            float(np.clip((h - block.origin[0]) / block.pitch[0] - 0.5, 0, depth - 1))
-            for h in space.heights
-        )
-    angles = space.angles(settings.angle_step_deg)
-    half_step = settings.angle_step_deg / 2
-    if space.angles_deg is not None and len(angles) > 1:
-        half_step = float(angles[1] - angles[0]) / 2
-    subs = [
-        (2 * k + 1 - settings.sub_angles) / settings.sub_angles * half_step
-        for k in range(settings.sub_angles)
-    ]
-    pitch_yx = block.pitch[1:]
-    steepest = np.tan(np.radians(settings.maximum_tilt_deg)) * pitch_yx / block.pitch[0]
+    search = _PatchSearch(block, images, grey, map_centre, space, settings, slices, radius)
+    angles = search.angles
     poses = [(mirrored, float(angle)) for mirrored in space.mirrors for angle in angles]
-
-    def templates(mirrored: bool, angle: float, number: int) -> list[NDArray[np.float32]]:
-        """The first patches as they would lie in the CT."""
-        turn = _turn(angle, mirrored)
-        # CT pixel -> length -> map pixel
-        into_map = np.asarray(np.linalg.inv(turn) @ np.diag(pitch_yx) / images.pitch, np.float64)
-        return [
-            template_of(grey, images.known, centre, into_map, slices.disc)
-            for centre in patches[:number]
-        ]
-
-    def add(peaks: NDArray[np.float32], shifts: NDArray[np.float64]) -> NDArray[np.float32]:
-        summed = add_patches(peaks, shifts)
-        if space.centre is not None:
-            _restrict(summed, space.centre, block, slices.margin)
-        return summed
-
-    def shifts_of(mirrored: bool, turned: list[float], number: int) -> NDArray[np.float64]:
-        """(angle, patch, 2) where the patches lie, in CT pixels from the map's centre."""
-        turns = np.stack([_turn(angle, mirrored) for angle in turned])
-        at = (offsets[:number] * images.pitch) @ turns.transpose(0, 2, 1) / pitch_yx
-        return np.asarray(at, np.float64)
-
-    few, kept = settings.first_patches, settings.kept_angles
-    both = len(patches) > few and len(poses) > kept
     # the first look is at pairs of neighbouring angles
     pairs = [
         (mirrored, [float(angle) for angle in angles[k : k + 2]])
         for mirrored in space.mirrors
         for k in range(0, len(angles), 2)
     ]
-    total = len(pairs) * few + kept * len(patches) if both else len(poses) * len(patches)
+    n, few, kept = len(search.patches), settings.first_patches, settings.kept_angles
+    two_looks = n > few and len(poses) > kept
+    total = len(pairs) * few + kept * n if two_looks else len(poses) * n
     done = 0
-    if both:  # most angles are ruled out by a few patches
-        best = []
+
+    def advance(patches: int) -> None:
+        nonlocal done
+        stop_if_cancelled(cancel)
+        progress(ProgressEvent("searching all poses", min(done / total, 1.0)))
+        done += patches
+
+    if two_looks:  # most angles are ruled out by a few patches
+        best: list[float] = []
         for first in range(0, len(pairs), AT_ONCE):
-            stop_if_cancelled(cancel)
-            progress(ProgressEvent("searching all poses", done / total))
             some = pairs[first : first + AT_ONCE]
-            peaks = slices.correlate(
-                [
-                    t
-                    for mirrored, pair in some
-                    for t in templates(mirrored, float(np.mean(pair)), few)
-                ]
-            )
-            for k, (mirrored, pair) in enumerate(some):
-                turned = [angle + sub for angle in pair for sub in subs]
-                summed = add(peaks[k * few : (k + 1) * few], shifts_of(mirrored, turned, few))
-                best.append(float(summed.max()))
-            done += few * len(some)
+            advance(few * len(some))
+            best += search.standing(some, few)
         order = np.argsort(best, kind="stable")[::-1][: -(-kept // 2)]
         poses = [(pairs[k][0], angle) for k in sorted(order) for angle in pairs[k][1]]
-    volumes = np.empty((len(patches), depth, *slices.padded), dtype=np.float32)
     found: list[Candidate] = []
     for mirrored, angle in poses:
-        stop_if_cancelled(cancel)
-        progress(ProgressEvent("searching all poses", done / total))
-        done += len(patches)
-        shifts = shifts_of(mirrored, [angle + sub for sub in subs], len(patches))
-        summed = add(slices.correlate(templates(mirrored, angle, len(patches)), volumes), shifts)
-        places = _best_positions(summed, settings.positions_per_angle)
-        voted = vote_at(volumes, shifts, places, low, high, steepest)
+        advance(n)
+        found += search.candidates(mirrored, angle)
+    return distinct_candidates(
+        found, 4.0 * float(block.pitch[1]), 10.0, number or settings.candidates
+    )
+
+
+class _PatchSearch:
+    """Patches of one map and the slices that they are looked for in."""
+
+    def __init__(
+        self,
+        block: Block,
+        images: FractionImages,
+        grey: NDArray[np.float32],
+        map_centre: tuple[float, float],
+        space: SearchSpace,
+        settings: RegistrationSettings,
+        slices: Correlator,
+        radius: float,
+    ) -> None:
+        self._block, self._images, self._grey, self._space = block, images, grey, space
+        self._slices, self._positions = slices, settings.positions_per_angle
+        self.patches = choose_patches(
+            images, grey, radius * block.pitch[1] / images.pitch, settings.maximum_patches
+        )
+        self._offsets = np.array(self.patches, dtype=np.float64) - np.asarray(map_centre)
+        self.angles = space.angles(settings.angle_step_deg)
+        half_step = settings.angle_step_deg / 2
+        if space.angles_deg is not None and len(self.angles) > 1:
+            half_step = float(self.angles[1] - self.angles[0]) / 2
+        self._subs = [
+            (2 * k + 1 - settings.sub_angles) / settings.sub_angles * half_step
+            for k in range(settings.sub_angles)
+        ]
+        self._steepest = (
+            np.tan(np.radians(settings.maximum_tilt_deg)) * block.pitch[1:] / block.pitch[0]
+        )
+        self._volumes: NDArray[np.float32] | None = None
+
+    def standing(self, some: list[tuple[bool, list[float]]], number: int) -> list[float]:
+        """Best sum of the first patches for each (mirrored, angles); the angles share templates."""
+        peaks = self._slices.correlate(
+            [
+                t
+                for mirrored, angles in some
+                for t in self._templates(mirrored, float(np.mean(angles)), number)
+            ]
+        )
+        out = []
+        for k, (mirrored, angles) in enumerate(some):
+            shifts = self._shifts(mirrored, [a + sub for a in angles for sub in self._subs], number)
+            out.append(float(self._sum(peaks[k * number : (k + 1) * number], shifts).max()))
+        return out
+
+    def candidates(self, mirrored: bool, angle: float) -> list[Candidate]:
+        """The best positions at an angle, with the planes that the patches vote for."""
+        n, block, slices = len(self.patches), self._block, self._slices
+        if self._volumes is None:
+            self._volumes = np.empty((n, len(block.data), *slices.padded), dtype=np.float32)
+        shifts = self._shifts(mirrored, [angle + sub for sub in self._subs], n)
+        peaks = slices.correlate(self._templates(mirrored, angle, n), self._volumes)
+        places = _best_positions(self._sum(peaks, shifts), self._positions)
+        voted = vote_at(self._volumes, shifts, places, *self._heights(), self._steepest)
+        found = []
         for (sub, y, x), (votes, z, slope_y, slope_x) in zip(places, voted):
             at = np.array([z, y - slices.margin[0], x - slices.margin[1]])
+            slopes = np.array([slope_y, slope_x]) * block.pitch[0] / block.pitch[1:]
             found.append(
                 Candidate(
                     float(votes),
                     block.origin + (at + 0.5) * block.pitch,
-                    angle + subs[sub],
+                    angle + self._subs[sub],
                     mirrored,
-                    (
-                        float(slope_y * block.pitch[0] / pitch_yx[0]),
-                        float(slope_x * block.pitch[0] / pitch_yx[1]),
-                    ),
+                    (float(slopes[0]), float(slopes[1])),
                 )
             )
-    return distinct_candidates(
-        found, 4.0 * float(block.pitch[1]), 10.0, number or settings.candidates
-    )
+        return found
+
+    def _heights(self) -> tuple[float, float]:
+        """Slices between which the map's centre lies."""
+        block, last = self._block, len(self._block.data) - 1
+        if self._space.heights is None:
+            return 0.0, float(last)
+        low, high = (
+            float(np.clip((h - block.origin[0]) / block.pitch[0] - 0.5, 0, last))
+            for h in self._space.heights
+        )
+        return low, high
+
+    def _templates(self, mirrored: bool, angle: float, number: int) -> list[NDArray[np.float32]]:
+        """The first patches as they would lie in the CT."""
+        turn, images = _turn(angle, mirrored), self._images
+        # CT pixel -> length -> map pixel
+        scale = np.diag(self._block.pitch[1:]) / images.pitch
+        into_map = np.asarray(np.linalg.inv(turn) @ scale, np.float64)
+        return [
+            template_of(self._grey, images.known, centre, into_map, self._slices.disc)
+            for centre in self.patches[:number]
+        ]
+
+    def _shifts(self, mirrored: bool, angles: list[float], number: int) -> NDArray[np.float64]:
+        """(angle, patch, 2) where the patches lie, in CT pixels from the map's centre."""
+        turns = np.stack([_turn(angle, mirrored) for angle in angles])
+        lengths = (self._offsets[:number] * self._images.pitch) @ turns.transpose(0, 2, 1)
+        return np.asarray(lengths / self._block.pitch[1:], np.float64)
+
+    def _sum(self, peaks: NDArray[np.float32], shifts: NDArray[np.float64]) -> NDArray[np.float32]:
+        summed = add_patches(peaks, shifts)
+        if self._space.centre is not None:
+            _restrict(summed, self._space.centre, self._block, self._slices.margin)
+        return summed
 
 
 def _between(
