@@ -25,8 +25,8 @@ from napari_slagseg.registration.rigid_cutouts import (
     window_edge,
     windows,
 )
+from napari_slagseg.registration.slipped_windows import LEAST_SEARCHED, slipped_windows
 from napari_slagseg.registration.smooth_field import SmoothField, fit_smooth_field
-from napari_slagseg.registration.translation_search import Shifts, search_shifts
 
 FEWEST = 6
 """Windows needed for a field of their own."""
@@ -34,17 +34,6 @@ FEWEST = 6
 BEYOND_NOISE, BY_MISFIT = 3.1, 2.2
 """How much farther windows are off than noise alone would have them, at a correlation of
 1, and how fast that grows with the unexplained rest: read off 1,346 windows of phantoms."""
-
-LEAST_SEARCHED = 40.0
-"""Edge as a length from which on windows are looked for elsewhere: of smaller ones too
-little is left at level 4."""
-
-BETTER, BETTER_FITTED = 0.05, 0.03
-"""By how much the correlation elsewhere must be higher, in the search and fitted."""
-
-LEAST_SLIP = 2.0
-ALIKE = 4.0
-"""Lengths: smaller shifts the fit finds by itself; neighbours that slipped agree to this."""
 
 _SIGMAS = 2.0
 _FIRM_DEVIATION = 0.05
@@ -70,6 +59,10 @@ class LocalFit:
         Windows that took part in the field.
     field : SmoothField or None
         None where there were too few of them.
+    far : LocalFit or None
+        The same, without a field, with the windows that fit clearly better elsewhere put
+        there; None where none does. It hints at a crack, which the pixels must confirm:
+        on torn maps some windows find an accidental place.
     """
 
     fits: list[RigidFit]
@@ -79,6 +72,7 @@ class LocalFit:
     firm: NDArray[np.bool_]
     sure: NDArray[np.bool_]
     field: SmoothField | None
+    far: LocalFit | None = None
 
 
 def fit_windows(
@@ -126,78 +120,34 @@ def fit_windows(
         progress(ProgressEvent("looking closer", 0.85 + 0.1 * first / len(chosen)))
         pieces = [(w, shifts.start(surface, w)) for w in chosen[first : first + BATCH]]
         fits += refine(job.ct, block, points, pieces)
-    if edge >= LEAST_SEARCHED:
-        for k, far in _slipped(job, registered, chosen, greys, edge).items():
-            fits[k] = far
-    return _smoothed(job, registered, fits, edge)
-
-
-def _slipped(
-    job: MapJob,
-    registered: Registered,
-    chosen: list[Window],
-    greys: FloatArray,
-    edge: float,
-) -> dict[int, RigidFit]:
-    """Windows that fit clearly better elsewhere, and whose neighbours do so, too."""
-    surface, shifts = registered.consensus.surface, registered.shifts
-    pieces = [(w, shifts.start(surface, w)) for w in chosen]
-
-    def search(some: list[int]) -> tuple[Shifts, NDArray[np.int64]]:
-        """Where these windows fit best, and which of them do so elsewhere."""
-        seen = search_shifts(
-            job.ct,
-            job.block(4, surface),
-            job.points(4, FINE_POINTS),
-            [pieces[k] for k in some],
-            greys,
-        )
-        away = np.linalg.norm(seen.off, axis=1)
-        return seen, np.flatnonzero((seen.best > seen.begun + BETTER) & (away > LEAST_SLIP))
-
-    # windows overlap by half: where no second one slipped, the others between did not
-    if not len(search(_every_second(chosen))[1]):
-        return {}
-    seen, elsewhere = search(list(range(len(chosen))))
-    if not len(elsewhere):
-        return {}
-    stay = [pieces[k] for k in elsewhere]
-    go = [(w, start.plus(seen.off[k][None, :])) for k, (w, start) in zip(elsewhere, stay)]
-    at = np.array([w.centre for w, _ in go])
-    heights = np.array([start.coefficients[0, 0] for _, start in stay + go])
-    room = edge / 4
-    block = job.ct.slab(
-        2, heights.min() - room, heights.max() + room, job.settings.smoothing_pixels
+    local = _smoothed(job, registered, fits, edge)
+    slips = slipped_windows(job, registered, chosen, greys, edge) if edge >= LEAST_SEARCHED else {}
+    if not slips:
+        return local
+    return replace(
+        local,
+        far=_measured(job, registered, [slips.get(k, f) for k, f in enumerate(fits)], edge),
     )
-    points = job.points(2, FINE_POINTS)
-    near, far = refine(job.ct, block, points, stay), refine(job.ct, block, points, go)
-    off = np.array([f.centre for f in far]) - surface.at(*at.T)
-    better = np.array([b.score > a.score + BETTER_FITTED for a, b in zip(near, far)])
-    out = {}
-    for i, k in enumerate(elsewhere):
-        alike = np.linalg.norm(off - off[i], axis=1) <= ALIKE
-        beside = np.linalg.norm(at - at[i], axis=1) * job.pixel <= edge
-        if better[i] and (alike & beside & better).sum() > 1:  # itself, and another one
-            out[int(k)] = far[i]
-    return out
 
 
-def _every_second(chosen: list[Window]) -> list[int]:
-    """Indices of the windows in every second row and column of their lattice."""
-    rows = np.unique([w.row for w in chosen])[::2].tolist()
-    columns = np.unique([w.column for w in chosen])[::2].tolist()
-    return [k for k, w in enumerate(chosen) if w.row in rows and w.column in columns]
-
-
-def _smoothed(job: MapJob, registered: Registered, fits: list[RigidFit], edge: float) -> LocalFit:
-    surface, shifts, s = registered.consensus.surface, registered.shifts, job.settings
+def _measured(job: MapJob, registered: Registered, fits: list[RigidFit], edge: float) -> LocalFit:
+    """Where windows lie; cutouts that the user holds to be right stand in for theirs."""
+    surface, shifts = registered.consensus.surface, registered.shifts
     held = [f for f, firm in zip(registered.fits, registered.locked) if firm]
     fits = [f for f in fits if not any(_covers(h.window, f.window) for h in held)] + held
     firm = np.arange(len(fits)) >= len(fits) - len(held)
+    at = np.array([np.asarray(f.window.centre) + shifts.of(f.window) for f in fits]).reshape(-1, 2)
+    off = np.array([f.centre for f in fits]).reshape(-1, 3) - surface.at(at[:, 0], at[:, 1])
+    return LocalFit(fits, at, off, edge, firm, np.zeros(len(fits), bool), None)
+
+
+def _smoothed(job: MapJob, registered: Registered, fits: list[RigidFit], edge: float) -> LocalFit:
+    """The same with a field through those that agree."""
+    surface, s = registered.consensus.surface, job.settings
+    local = _measured(job, registered, fits, edge)
+    fits, at, off, firm = local.fits, local.at, local.off, local.firm
     if not fits:
-        return LocalFit([], np.zeros((0, 2)), np.zeros((0, 3)), edge, firm, np.zeros(0, bool), None)
-    at = np.array([np.asarray(f.window.centre) + shifts.of(f.window) for f in fits])
-    off = np.array([f.centre for f in fits]) - surface.at(at[:, 0], at[:, 1])
+        return local
     scores = np.array([f.score for f in fits])
     deviations = window_deviations(fits)
     deviations[firm] = _FIRM_DEVIATION
@@ -206,7 +156,7 @@ def _smoothed(job: MapJob, registered: Registered, fits: list[RigidFit], edge: f
     sure &= np.linalg.norm(off, axis=1) <= 2 * s.outlier_voxels
     sure |= firm
     if sure.sum() < FEWEST:
-        return LocalFit(fits, at, off, edge, firm, sure, None)
+        return replace(local, sure=sure)
     field = fit_smooth_field(
         at[sure] * job.pixel,
         off[sure],
@@ -216,7 +166,7 @@ def _smoothed(job: MapJob, registered: Registered, fits: list[RigidFit], edge: f
         half=surface.half * job.pixel,
         seed=job.seed,
     )
-    return LocalFit(fits, at, off, edge, firm, sure, field)
+    return replace(local, sure=sure, field=field)
 
 
 def window_deviations(fits: list[RigidFit]) -> FloatArray:
@@ -288,4 +238,24 @@ def steps_inside(job: MapJob, local: LocalFit, cutouts: list[Window]) -> FloatAr
     return out
 
 
-__all__ = ["LocalFit", "fit_windows", "lattice", "steps_inside"]
+def slips_near(job: MapJob, local: LocalFit, cutouts: list[Window]) -> FloatArray:
+    """How far windows in or within their own edge of each cutout may have slipped, as lengths.
+
+    The pixels have not confirmed it, so it is no reason to reject a cutout; but it should
+    be looked at.
+    """
+    out = np.zeros(len(cutouts))
+    if local.far is None:
+        return out
+    slipped = [a is not b for a, b in zip(local.fits, local.far.fits)]
+    at, off = local.at[slipped], np.linalg.norm(local.far.off[slipped], axis=1)
+    reach = 1.5 * local.edge / job.pixel  # to a window's middle
+    for k, cutout in enumerate(cutouts):
+        row, column = cutout.centre
+        near = np.abs(at[:, 0] - row) < cutout.height / 2 + reach
+        near &= np.abs(at[:, 1] - column) < cutout.width / 2 + reach
+        out[k] = max([0.0, *off[near]])
+    return out
+
+
+__all__ = ["LocalFit", "fit_windows", "lattice", "slips_near", "steps_inside"]

@@ -117,7 +117,8 @@ def register_pieces(
 def _sure_crack(pieces: Pieces, fit: SurfaceFit) -> Crack | None:
     """A crack that small windows hint at and the pixels confirm; the larger side is kept."""
     registered, job, edge = pieces.registered, pieces.job, pieces.local.edge
-    crack = find_crack(job, registered.consensus.surface, pieces.local)
+    hints = pieces.local.far or pieces.local
+    crack = find_crack(job, registered.consensus.surface, hints)
     # line and step make each other more exact
     for least in (FIRST_SIGMAS, LEAST_SIGMAS, LEAST_SIGMAS):
         crack = None if crack is None else sharpened(job, crack, least)

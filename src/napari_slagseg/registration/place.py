@@ -35,7 +35,7 @@ from napari_slagseg.registration.cutout_rounds import Registered
 from napari_slagseg.registration.expected import Expected
 from napari_slagseg.registration.hints import search_space
 from napari_slagseg.registration.job import MapJob, polynomial_of
-from napari_slagseg.registration.local_windows import lattice, steps_inside
+from napari_slagseg.registration.local_windows import lattice, slips_near, steps_inside
 from napari_slagseg.registration.odd_even import odd_even_disagreement
 from napari_slagseg.registration.pieces import Pieces, register_pieces
 from napari_slagseg.registration.pyramid import FloatArray, PreparedCT, prepare_ct
@@ -212,6 +212,7 @@ def _cutouts(
     scores = pieces.registered.scores
     usual = float(np.median(scores[consensus.inliers])) if consensus.inliers.any() else 0.0
     steps = steps_inside(job, pieces.local, [f.window for f in fits])
+    slips = slips_near(job, pieces.local, [f.window for f in fits])
     out, agree = [], []
     for k, found in enumerate(fits):
         by_row, by_column = found.surface.steps(*map(np.array, found.surface.centre))
@@ -219,7 +220,7 @@ def _cutouts(
         residual = float(residuals[k])
         step = max(float(steps[k]), pieces.crack_step(found.window))
         probability = cutout_probability(
-            relative, residual, step, doubt_inside(surface, found.window)
+            relative, residual, max(step, float(slips[k])), doubt_inside(surface, found.window)
         )
         alike = relative >= s.accept_relative_correlation and residual <= s.accept_distance_voxels
         good = k < n and alike and step <= s.accept_step_voxels

@@ -20,7 +20,7 @@ from napari_slagseg.registration.pyramid import Block, FloatArray, PreparedCT
 from napari_slagseg.registration.rigid_cutouts import Window, indices_within, thinned
 from napari_slagseg.registration.surface import MapPoints, PolynomialSurface
 
-IN_PLANE, IN_HEIGHT = 12.0, 16.0
+IN_PLANE, IN_HEIGHT = 12.0, 20.0
 """Reach of the search, as lengths."""
 
 MOST_POINTS = 600
@@ -41,11 +41,14 @@ class Shifts:
         voxels by parabolas.
     best, begun : (n,) float64
         Correlation there and where it began; -1 where it was not seen.
+    within : (n,) bool
+        Whether the best place is a peak, not the end of what was searched.
     """
 
     off: FloatArray
     best: FloatArray
     begun: FloatArray
+    within: NDArray[np.bool_]
 
 
 def search_shifts(
@@ -101,7 +104,7 @@ def search_shifts(
         terms.append(nuisance)
         templates.append(template / max(float(np.linalg.norm(template)), 1e-12))
     if n == 0:
-        return Shifts(np.zeros((0, 3)), np.zeros(0), np.zeros(0))
+        return Shifts(np.zeros((0, 3)), np.zeros(0), np.zeros(0), np.zeros(0, bool))
     first = np.concatenate([[0], np.cumsum([len(q) for q in positions])]).astype(np.int64)
     reaches = np.array([reach[0], reach[1], reach[1]])
     counts = np.maximum(np.round(reaches / block.pitch), 1).astype(np.int64)
@@ -123,7 +126,8 @@ def search_shifts(
     at = np.stack(np.unravel_index(best, scores.shape[1:]), axis=1)
     off = np.stack([_between(scores[i], at[i]) for i in range(n)]) - counts
     begun = scores[:, counts[0], counts[1], counts[2]]
-    return Shifts(off * block.pitch, flat[np.arange(n), best], begun)
+    within = np.all((at > 0) & (at < 2 * counts), axis=1)
+    return Shifts(off * block.pitch, flat[np.arange(n), best], begun, within)
 
 
 def _between(scores: NDArray[np.float64], at: NDArray[np.int64]) -> FloatArray:
