@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate, product
 
 import numba
+import numpy as np
 
 from napari_slagseg.data import (
     CancelToken,
@@ -19,7 +21,17 @@ from napari_slagseg.registration.expected import Expected
 from napari_slagseg.registration.job import SHARED_LEVEL, MapJob
 from napari_slagseg.registration.slice_correlator import CorrelatorFactory
 from napari_slagseg.registration.surface import PolynomialSurface, SurfaceFit
-from napari_slagseg.registration.verdict import distinct_places, ratio_to_second
+from napari_slagseg.registration.verdict import distinct_places, ratio_to_second, standing
+
+SURE_OF_TILT = 0.65
+"""Correlation at the coarse level below which other tilts are tried."""
+
+TILTS = (-24.0, -12.0, 0.0, 12.0, 24.0)
+"""Heights gained from a map's middle to its edge, along rows and along columns, as lengths
+for a search at level 8."""
+
+MOST_TILTS = 3
+"""Other tilts of a place that go on to the next finer level."""
 
 
 @dataclass(frozen=True)
@@ -95,19 +107,54 @@ def find_place(
     # a place that is right gains on the others with every finer level: the ratio is
     # taken where several places are last compared
     step = _levels_below(level)[0]
-    finer = _side_by_side(
+    finalists = finalists[: s.finalists if expected is None else 3 * s.finalists]
+    starts = [_tilted(job, level, f, cancel) for f in finalists]
+    tried = _side_by_side(
         lambda start: job.fit(step, job.fit(step, start, 1).surface, 2),
-        [f.surface for f in finalists[: s.finalists if expected is None else 3 * s.finalists]],
+        [surface for group in starts for surface in group],
         job,
         step,
         cancel,
     )
+    ends = accumulate(len(group) for group in starts)
+    finer = [max(tried[end - len(group) : end], key=standing) for group, end in zip(starts, ends)]
     ratio = ratio_to_second(finer, level)
     best = distinct_places(finer, level)[0]
     for step in _levels_below(level)[1:]:
         stop_if_cancelled(cancel)
         best = job.fit(step, best.surface, 2)
     return Place(best, ratio, level)
+
+
+def _tilted(
+    job: MapJob, level: int, fit: SurfaceFit, cancel: CancelToken | None
+) -> list[PolynomialSurface]:
+    """Where to go on from: the fit; if it is poor, also the best fits from other tilts.
+
+    In much noise the patches vote for a wrong tilt, and a fit does not find its way back
+    from where half of the map is off by more than a coarse pixel or two.
+    """
+    if fit.score >= SURE_OF_TILT:
+        return [fit.surface]
+    planes = []
+    for by_row, by_column in product(TILTS, TILTS):
+        coefficients = fit.surface.coefficients.copy()
+        coefficients[1, 0] += by_row * level / 8
+        coefficients[2, 0] += by_column * level / 8
+        planes.append(replace(fit.surface, coefficients=coefficients))
+    fits = _side_by_side(lambda start: job.fit(level, start, 1), planes, job, level, cancel)
+    kept: list[SurfaceFit] = [fit]
+    for other in sorted(fits, key=lambda f: -f.score):
+        if all(_apart(job, other, k) > level / 2 for k in kept):
+            kept.append(other)
+    return [k.surface for k in kept[: 1 + MOST_TILTS]]
+
+
+def _apart(job: MapJob, one: SurfaceFit, other: SurfaceFit) -> float:
+    """Largest difference in height at the corners of the map, as a length."""
+    rows, columns = (np.array([0.0, n - 1.0]) for n in job.map.shape)
+    at = np.meshgrid(rows, columns)
+    return float(np.abs(one.surface.at(*at) - other.surface.at(*at))[..., 0].max())
 
 
 def _side_by_side(
