@@ -42,9 +42,9 @@ def test_nothing_is_certain():
     ("changes", "low", "high"),
     [
         ({}, 0.9, 1.0),
-        ({"residual": 1.5}, 0.0, 0.6),
-        ({"step": 3.0}, 0.0, 0.2),
-        ({"uncertainty": 1.5}, 0.0, 0.6),
+        ({"residual": 1.5}, 0.0, 0.89),
+        ({"step": 3.0}, 0.0, 0.89),
+        ({"uncertainty": 1.5}, 0.0, 0.89),
     ],
 )
 def test_cutouts_off_the_surface_cracked_or_uncertain_are_not_good(changes, low, high):
