@@ -123,7 +123,7 @@ class RegistrationSettings:
     accept_distance_voxels: float = 2.0
     accept_step_voxels: float = 2.0
     accept_relative_correlation: float = 0.75
-    accept_probability: float = 0.6
+    accept_probability: float = 0.7
     sure_probability: float = 0.97
     accept_cutouts: float = 0.3
     usual_score: float = 0.53
