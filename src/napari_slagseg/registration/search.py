@@ -24,7 +24,7 @@ from napari_slagseg.registration.surface import PolynomialSurface, SurfaceFit
 from napari_slagseg.registration.verdict import distinct_places, ratio_to_second, standing
 
 SURE_OF_TILT = 0.65
-"""Correlation at the coarse level below which other tilts are tried."""
+"""Correlation of the best place at the coarse level below which other tilts are tried."""
 
 TILTS = (-24.0, -12.0, 0.0, 12.0, 24.0)
 """Heights gained from a map's middle to its edge, along rows and along columns, as lengths
@@ -108,7 +108,9 @@ def find_place(
     # taken where several places are last compared
     step = _levels_below(level)[0]
     finalists = finalists[: s.finalists if expected is None else 3 * s.finalists]
-    starts = [_tilted(job, level, f, cancel) for f in finalists]
+    # all of them or none: what one place is given makes it stand higher beside the others
+    poor = bool(finalists) and finalists[0].score < SURE_OF_TILT
+    starts = [_tilted(job, level, f, cancel) if poor else [f.surface] for f in finalists]
     tried = _side_by_side(
         lambda start: job.fit(step, job.fit(step, start, 1).surface, 2),
         [surface for group in starts for surface in group],
@@ -129,13 +131,11 @@ def find_place(
 def _tilted(
     job: MapJob, level: int, fit: SurfaceFit, cancel: CancelToken | None
 ) -> list[PolynomialSurface]:
-    """Where to go on from: the fit; if it is poor, also the best fits from other tilts.
+    """Where to go on from: a poor fit, and the best fits from other tilts.
 
     In much noise the patches vote for a wrong tilt, and a fit does not find its way back
     from where half of the map is off by more than a coarse pixel or two.
     """
-    if fit.score >= SURE_OF_TILT:
-        return [fit.surface]
     planes = []
     for by_row, by_column in product(TILTS, TILTS):
         coefficients = fit.surface.coefficients.copy()
