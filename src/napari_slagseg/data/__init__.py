@@ -1,5 +1,18 @@
 """The nouns: what the steps hand to each other."""
 
+from napari_slagseg.data.block_threads import MemoryStore, ThreadRun
+from napari_slagseg.data.blocks import (
+    Block,
+    BlockGrid,
+    BlockResult,
+    BlockRun,
+    BlockStore,
+    BlockTask,
+    Box,
+    Triple,
+    VolumeLike,
+    WritableVolume,
+)
 from napari_slagseg.data.errors import CancelledError, SlagsegError
 from napari_slagseg.data.fields import FieldShift, on_surface
 from napari_slagseg.data.grey_map import GreyMap
@@ -35,6 +48,13 @@ __all__ = [
     "PARTICLE_COLUMNS",
     "SECTION_COLUMNS",
     "UNKNOWN",
+    "Block",
+    "BlockGrid",
+    "BlockResult",
+    "BlockRun",
+    "BlockStore",
+    "BlockTask",
+    "Box",
     "CancelToken",
     "CancelledError",
     "ColumnDefinition",
@@ -45,6 +65,7 @@ __all__ = [
     "GreyMap",
     "GroundTruth",
     "Landmarks",
+    "MemoryStore",
     "MineralMap",
     "ParticleTable",
     "Phase",
@@ -54,8 +75,12 @@ __all__ = [
     "Progress",
     "ProgressEvent",
     "SlagsegError",
+    "ThreadRun",
+    "Triple",
     "Volume",
+    "VolumeLike",
     "VoxelSize",
+    "WritableVolume",
     "checked_voxel_size",
     "no_progress",
     "on_surface",
