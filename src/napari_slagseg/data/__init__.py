@@ -42,6 +42,7 @@ from napari_slagseg.data.running import (
 )
 from napari_slagseg.data.sparse_truth import GroundTruth
 from napari_slagseg.data.volume import Volume, VoxelSize, checked_voxel_size, require_cubic
+from napari_slagseg.data.voxel_values import values_at
 
 __all__ = [
     "BACKGROUND",
@@ -87,5 +88,6 @@ __all__ = [
     "phase_table_of",
     "require_cubic",
     "stop_if_cancelled",
+    "values_at",
     "zyx_triple",
 ]

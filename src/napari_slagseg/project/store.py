@@ -19,19 +19,14 @@
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-import napari_slagseg
 from napari_slagseg import io
 from napari_slagseg.data import (
     GroundTruth,
@@ -41,54 +36,22 @@ from napari_slagseg.data import (
     PlacedMap,
     SlagsegError,
     Volume,
+    VolumeLike,
     VoxelSize,
 )
+from napari_slagseg.project.corrections import Correction
+from napari_slagseg.project.creation import create_project
 from napari_slagseg.project.description import (
-    CtEntry,
     MapEntry,
-    ProjectDescription,
     read_description,
 )
-from napari_slagseg.project.journal import Journal, now
+from napari_slagseg.project.journal import Journal
 from napari_slagseg.project.lock import ProjectLock
 from napari_slagseg.project.placement_history import PlacementHistory
 from napari_slagseg.project.records import StepRecord, read_record, write_record
+from napari_slagseg.project.stamps import stamp
 
 NetworkKind = Literal["phase", "particle"]
-
-
-@dataclass(frozen=True)
-class Correction:
-    """One set of painted errors (K 2.3.4).
-
-    Attributes
-    ----------
-    voxels : (n,) int64
-        Flat C-order indices of the error voxels.
-    predicted_foreground : (n,) bool
-        The binarised prediction of the particle network there.
-    """
-
-    voxels: NDArray[np.int64]
-    predicted_foreground: NDArray[np.bool_]
-
-
-def _stamp(path: Path) -> str:
-    """Cheap sign that a file or folder is unchanged: its size and time of change."""
-    if path.is_dir():
-        files = sorted(p for p in path.rglob("*") if p.is_file())
-        newest = max((f.stat().st_mtime_ns for f in files), default=0)
-        return f"{sum(f.stat().st_size for f in files)}-{newest}"
-    stat = path.stat()
-    return f"{stat.st_size}-{stat.st_mtime_ns}"
-
-
-def _safe_name(stem: str, taken: set[str]) -> str:
-    name = re.sub(r"[^A-Za-z0-9_-]+", "_", stem).strip("_") or "map"
-    unique, i = name, 2
-    while unique in taken:
-        unique, i = f"{name}_{i}", i + 1
-    return unique
 
 
 class Project:
@@ -132,80 +95,11 @@ class Project:
         voxel_size_um: float | Sequence[float] | None = None,
         raw: io.RawLayout | None = None,
     ) -> Project:
-        """Make a project; everything is read and checked before anything is written.
-
-        Parameters
-        ----------
-        folder : path
-            Must not exist, or be empty.
-        ct : path
-            CT volume; referred to, not copied.
-        maps : sequence of path
-            False-colour images or rasters; their phase ids are copied in.
-        legend : path
-            Phase table (CSV or JSON).
-        pixel_size_um : float
-            Of the maps.
-        target : str
-            Name of the target phase.
-        voxel_size_um : float, (z, y, x) or None
-            None takes it from the CT's metadata.
-        raw : RawLayout or None
-            Layout of a headerless CT file.
-        """
-        folder = Path(folder)
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise SlagsegError(
-                f"{folder} exists already and is not empty. Choose another name for the new "
-                "project, or open the one that is there."
-            )
-        if not maps:
-            raise SlagsegError("A project needs at least one mineral map (--map FILE).")
-        size = tuple(voxel_size_um) if isinstance(voxel_size_um, Sequence) else voxel_size_um
-        volume = io.read_volume(ct, size, raw=raw)
-        table = io.read_legend(legend, target=target)
-        taken: set[str] = set()
-        loaded: list[MineralMap] = []
-        for path in maps:
-            name = _safe_name(Path(path).stem, taken)
-            taken.add(name)
-            loaded.append(io.read_mineral_map(path, table, pixel_size_um, name=name))
-        ct_path = Path(ct).resolve()
-        description = ProjectDescription(
-            software=f"napari-slagseg {napari_slagseg.__version__}",
-            created=now(),
-            name=folder.resolve().name,
-            ct=CtEntry(
-                path=str(ct_path),
-                relative=_relative(ct_path, folder.resolve()),
-                fingerprint=io.fingerprint(ct_path),
-                stamp=_stamp(ct_path),
-                shape=volume.shape,
-                dtype=str(volume.data.dtype),
-                voxel_size_um=volume.voxel_size_um,
-                raw=None if raw is None else dict(vars(raw)),
-            ),
-            maps=tuple(
-                MapEntry(
-                    name=m.name,
-                    source=str(Path(path).resolve()),
-                    fingerprint=io.fingerprint(path),
-                    pixel_size_um=m.pixel_size_um,
-                    shape=m.shape,
-                    unmatched_fraction=m.unmatched_fraction,
-                )
-                for m, path in zip(loaded, maps)
-            ),
-            target=table.by_name(target).name,
-        )
-        with _new_folder(folder):
-            io.write_legend(table, folder / "phases.json")
-            for m in loaded:
-                io.write_zarr_arrays(folder / "maps" / f"{m.name}.zarr", {"phases": m.phases})
-            journal = Journal(folder / "journal.jsonl")
-            journal.append("created", ct=str(ct_path), maps=[m.name for m in loaded])
-            # last, so that a folder with a project.json is a whole project
-            io.write_json(folder / "project.json", description.model_dump(mode="json"))
+        """Make a project; see `create_project`."""
+        create_project(
+            folder, ct=ct, maps=maps, legend=legend, pixel_size_um=pixel_size_um, target=target,
+            voxel_size_um=voxel_size_um, raw=raw,
+        )  # fmt: skip
         return cls(folder)
 
     @contextmanager
@@ -248,7 +142,7 @@ class Project:
         """Fingerprint of the CT as it is now; the noted one while its stamp is unchanged."""
         path = self.ct_path
         entry = self.description.ct
-        return entry.fingerprint if _stamp(path) == entry.stamp else self._fingerprint(path)
+        return entry.fingerprint if stamp(path) == entry.stamp else self._fingerprint(path)
 
     def fingerprint(self, relative: str | Path) -> str:
         """Fingerprint of a file or folder of the project, computed once while it is unchanged.
@@ -264,10 +158,10 @@ class Project:
         return self._fingerprint(path)
 
     def _fingerprint(self, path: Path) -> str:
-        stamp = _stamp(path)
+        now = stamp(path)
         known = self._fingerprints.get(path)
-        if known is None or known[0] != stamp:
-            known = (stamp, io.fingerprint(path))
+        if known is None or known[0] != now:
+            known = (now, io.fingerprint(path))
             self._fingerprints[path] = known
         return known[1]
 
@@ -422,6 +316,17 @@ class Project:
         with _way_out("Run 'segment' again."):
             return io.read_zarr_array(self.segmentation_path, name)
 
+    def segmentation_volume(
+        self, name: Literal["phases", "particles", "particle_probability"]
+    ) -> VolumeLike:
+        """Open an array of the segmentation to read boxes of it, or say that there is none yet."""
+        if not self.segmentation_path.exists():
+            raise SlagsegError(
+                f"Project {self.folder} has no segmentation yet. Run 'segment' first."
+            )
+        with _way_out("Run 'segment' again."):
+            return io.open_zarr_array(self.segmentation_path, name)
+
     def corrections(self) -> list[Correction]:
         """Painted errors, oldest first."""
         found = []
@@ -503,34 +408,6 @@ def _way_out(words: str) -> Iterator[None]:
         yield
     except SlagsegError as error:
         raise SlagsegError(f"{error} {words}") from error
-
-
-@contextmanager
-def _new_folder(folder: Path) -> Iterator[None]:
-    """Make a folder to fill; what was put in is removed again if that fails."""
-    was_there = folder.exists()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SlagsegError(
-            f"The project folder {folder} cannot be made: {error.strerror or error}."
-        ) from error
-    try:
-        yield
-    except BaseException as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        if was_there:
-            folder.mkdir(exist_ok=True)
-        if isinstance(error, OSError):
-            raise io.write_error(folder, error) from error
-        raise
-
-
-def _relative(path: Path, folder: Path) -> str:
-    try:
-        return os.path.relpath(path, folder)
-    except ValueError:  # another drive
-        return str(path)
 
 
 __all__ = ["Correction", "NetworkKind", "Project"]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_slagseg import io
-from napari_slagseg.data import CancelToken, Progress, ProgressEvent, SlagsegError
+from napari_slagseg.data import CancelToken, Progress, ProgressEvent, SlagsegError, values_at
 from napari_slagseg.evaluation import score_particles, score_phases
 from napari_slagseg.liberation import LiberationResults, liberation_results
 from napari_slagseg.project import Project
@@ -61,17 +61,20 @@ def held_out_scores(project: Project) -> dict[str, Any]:
     """
     if not (project.ground_truth_path.exists() and project.segmentation_path.exists()):
         return {}
-    phases = project.segmentation("phases").reshape(-1)
-    particles = project.segmentation("particles").reshape(-1)
+    phases = project.segmentation_volume("phases")
+    particles = project.segmentation_volume("particles")
     training, validation = split(project.ground_truth(), project)
     found: dict[str, Any] = {}
     for name, truth in (("training", training), ("held_out", validation)):
         if truth is None or not len(truth):
             continue
         found[name] = {
-            "phases": score_phases(phases[truth.voxels], truth.phases, ids=truth.table.ids),
+            "phases": score_phases(
+                values_at(phases, truth.voxels), truth.phases, ids=truth.table.ids
+            ),
             "particles": score_particles(
-                particles[truth.voxels].astype(np.int64), truth.particles.astype(np.int64)
+                values_at(particles, truth.voxels).astype(np.int64),
+                truth.particles.astype(np.int64),
             ),
         }
     return found
