@@ -1,0 +1,187 @@
+"""Measure labelled particles, whoever labelled them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_slagseg import io
+from napari_slagseg.data import (
+    BACKGROUND,
+    CancelToken,
+    MineralMap,
+    ParticleTable,
+    Phase,
+    PhaseTable,
+    Progress,
+    SlagsegError,
+    checked_voxel_size,
+    no_progress,
+)
+from napari_slagseg.workflow.segment import table_from_json
+from napari_slagseg.workflow.step import installed_versions
+
+# an Okabe-Ito colour each, so that a table made of ids alone can be drawn
+
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#f0e442")
+
+
+def _table_of_ids(phases: NDArray[Any], target: str, path: str | Path) -> PhaseTable:
+    """Table whose phases are named by their ids; `path` is where they come from."""
+    ids = sorted({int(i) for i in np.unique(phases)} - {-1, BACKGROUND})
+    if not target.isdecimal():
+        raise SlagsegError(
+            f"The target '{target}' is a name, but without a legend phases have only ids. "
+            "Give --legend, or the id."
+        )
+    if int(target) not in ids:
+        raise SlagsegError(
+            f"Target phase {target} does not occur in {path}; it has the ids "
+            f"{', '.join(map(str, [BACKGROUND, *ids]))}. The background cannot be the target."
+        )
+    coloured = [Phase(i, str(i), _COLOURS[n % len(_COLOURS)]) for n, i in enumerate(ids)]
+    return PhaseTable((Phase(BACKGROUND, "background", "#000000"), *coloured), str(int(target)))
+
+
+def _stated_table(path: Path) -> PhaseTable | None:
+    """Phase table that a segmentation of ours carries; None for other files."""
+    for store in (path, path.parent):
+        if store.suffix == ".zarr" and store.is_dir():
+            values = io.read_zarr_attributes(store).get("phase_table")
+            return None if values is None else table_from_json(values)
+    return None
+
+
+def _table_of_legend(legend: str | Path, target: str, phases: Path) -> PhaseTable:
+    """Legend's table with the target; its groups, where the phases hold those."""
+    table = io.read_legend(legend)
+    if target in table.names or not target.isdecimal():
+        table = table.with_target(target)
+    stated = _stated_table(phases)
+    if stated is not None and stated.names != table.names:
+        if table.target is None:
+            table = table.with_target(stated.target)
+        grouped = table.grouped()[0]
+        if grouped.names != stated.names:
+            raise SlagsegError(
+                f"{phases} holds the phases {', '.join(stated.names)}, but the legend {legend} "
+                f"has {', '.join(table.names)}. Give the legend it was trained with, or none."
+            )
+        table = grouped
+    if target.isdecimal() and target not in table.names:
+        table = table.with_target(table.by_id(int(target)).name)
+    return table
+
+
+def describe_files(
+    particles: str | Path,
+    phases: str | Path,
+    *,
+    target: str,
+    out: str | Path,
+    voxel_size_um: float | Sequence[float] | None = None,
+    legend: str | Path | None = None,
+    section_axis: int | None = None,
+    sections: int = 0,
+    erosion_voxels: int = 0,
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+) -> ParticleTable:
+    """Measure labelled particles and write the table.
+
+    Parameters
+    ----------
+    particles, phases : path
+        Integer arrays of one shape; two 2-D arrays are measured as a mineral map.
+    target : str
+        Id of the target phase, or its name where there is a legend.
+    out : path
+        CSV; its sidecar has the same stem.
+    voxel_size_um : float, (z, y, x) or None
+        None takes it from the particles' file.
+    legend : path or None
+        Names of the phases; None names them by their ids.
+    section_axis : {0, 1, 2} or None
+        Measure sections normal to this axis instead of whole particles.
+    sections : int
+        Number of evenly spaced sections; 0 takes every slice.
+    erosion_voxels : int
+        For the second surface liberation (K 3.3).
+    """
+    from napari_slagseg import descriptors
+
+    out = Path(out)
+    if out.suffix.lower() != ".csv":
+        raise SlagsegError(f"The table {out} must end in .csv; its definitions get .json.")
+    size: Any = voxel_size_um if voxel_size_um is not None else io.stored_voxel_size(particles)
+    if size is None:
+        raise SlagsegError(
+            f"{particles} states no voxel size. Give it in micrometres: --voxel-size 5, or "
+            "--voxel-size Z,Y,X."
+        )
+    spacing = checked_voxel_size(size if isinstance(size, (int, float)) else tuple(size))
+    labels = io.read_labels(particles, what="particle labels")
+    ids = io.read_labels(phases, what="phases")
+    if labels.shape != ids.shape:
+        raise SlagsegError(
+            f"{particles} has the shape {labels.shape} and {phases} {ids.shape}; they must be of "
+            "the same shape. Are they from the same segmentation?"
+        )
+    table = (
+        _table_of_ids(ids, target, phases)
+        if legend is None
+        else _table_of_legend(legend, target, Path(phases))
+    )
+    if labels.ndim == 2 and ids.ndim == 2 and section_axis is None:
+        if spacing[1] != spacing[2]:
+            raise SlagsegError(f"A 2-D map needs square pixels; these are {spacing[1:]} um.")
+        mineral_map = MineralMap(ids.astype(np.int16), spacing[1], table, Path(phases).stem)
+        found = descriptors.describe_map(mineral_map, table, labels, erosion_voxels=erosion_voxels)
+    elif section_axis is None:
+        found = descriptors.describe_particles(
+            labels,
+            ids,
+            spacing,
+            table,
+            erosion_voxels=erosion_voxels,
+            progress=progress,
+            cancel=cancel,
+        )
+    else:
+        length = labels.shape[section_axis] if labels.ndim == 3 else 0
+        every = sections == 0 or sections >= length
+        planes = range(length) if every else descriptors.evenly_spaced(length, sections)
+        found = descriptors.describe_sections(
+            labels,
+            ids,
+            spacing,
+            table,
+            axis=section_axis,
+            indices=[int(i) for i in planes],
+            erosion_voxels=erosion_voxels,
+            progress=progress,
+            cancel=cancel,
+        )
+    io.write_particle_table(
+        found,
+        out,
+        provenance={
+            "particles": {"path": str(particles), "sha256": _fingerprint(particles)},
+            "phases": {"path": str(phases), "sha256": _fingerprint(phases)},
+            "legend": None if legend is None else str(legend),
+            "versions": installed_versions(),
+        },
+    )
+    return found
+
+
+def _fingerprint(path: str | Path) -> str | None:
+    """Fingerprint of a file; an array inside a store is part of what its folder holds."""
+    return io.fingerprint(path) if Path(path).exists() else None
+
+
+__all__ = ["describe_files"]
