@@ -6,6 +6,7 @@ from napari_slagseg.io.fingerprints import fingerprint
 from napari_slagseg.io.grey_maps import read_grey_map
 from napari_slagseg.io.landmarks import read_landmarks, write_landmarks
 from napari_slagseg.io.legends import read_legend, write_legend
+from napari_slagseg.io.mapped_volume import MappedVolume, shared_volume
 from napari_slagseg.io.maps import read_mineral_map, write_false_colour, write_raster
 from napari_slagseg.io.placements import placed_map_text, read_placed_map, write_placed_map
 from napari_slagseg.io.raw import RawLayout
@@ -18,21 +19,38 @@ from napari_slagseg.io.tables import (
 )
 from napari_slagseg.io.text import read_json, read_text, to_json, write_json, write_text
 from napari_slagseg.io.truth import read_ground_truth, write_ground_truth
-from napari_slagseg.io.volumes import read_labels, read_volume, stored_voxel_size, write_volume
+from napari_slagseg.io.volumes import (
+    open_labels,
+    read_labels,
+    read_volume,
+    stored_voxel_size,
+    write_volume,
+)
 from napari_slagseg.io.zarr_store import (
+    CHUNK,
+    SHARD,
+    create_result_arrays,
     open_zarr_array,
     read_zarr_array,
     read_zarr_attributes,
     write_zarr_arrays,
 )
+from napari_slagseg.io.zarr_volume import ZarrVolume, new_zarr_volume
 
 __all__ = [
+    "CHUNK",
     "COLOUR_TOLERANCE",
+    "SHARD",
+    "MappedVolume",
     "RawLayout",
+    "ZarrVolume",
     "atomic_file",
     "atomic_folder",
+    "create_result_arrays",
     "fingerprint",
     "match_colours",
+    "new_zarr_volume",
+    "open_labels",
     "open_zarr_array",
     "placed_map_text",
     "read_frame",
@@ -50,6 +68,7 @@ __all__ = [
     "read_zarr_array",
     "read_zarr_attributes",
     "remove_leftovers",
+    "shared_volume",
     "stored_voxel_size",
     "to_json",
     "write_error",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import psutil
 from numpy.typing import NDArray
 
 from napari_slagseg.data import SlagsegError
+from napari_slagseg.io.reading_order import reading_boxes
 
 READ_FAULTS = (
     OSError,
@@ -29,6 +31,9 @@ READ_FAULTS = (
     zlib.error,
 )
 """What decoders raise on files that are cut short or damaged."""
+
+SCANNED_BYTES = 1 << 31
+"""Volumes of up to so many bytes are looked at whole when they are opened."""
 
 _BLOCK_VOXELS = 1 << 24
 
@@ -49,7 +54,7 @@ def check_memory(n_bytes: int, name: str) -> None:
     if n_bytes > free:
         raise SlagsegError(
             f"{name} needs {n_bytes / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB are free. "
-            "Crop it, or store it as an uncompressed TIFF or NPY, which is not loaded at once."
+            "Crop it, or work on it in a project, which reads it in blocks."
         )
 
 
@@ -96,79 +101,107 @@ def check_axes(shape: tuple[int, ...], name: str, *, colour: bool = False) -> No
         raise SlagsegError(f"{name} is empty: its shape is {shape}.")
 
 
-def _blocks(data: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
-    """Pieces along the first axis, so that a memory map stays on disk."""
-    planes = max(1, _BLOCK_VOXELS // max(1, int(np.prod(data.shape[1:]))))
-    for start in range(0, data.shape[0], planes):
-        yield start, np.asarray(data[start : start + planes])
+def _blocks(data: Any, most: float = math.inf) -> Iterator[tuple[tuple[int, ...], NDArray[Any]]]:
+    """Corners and voxels of pieces that are in memory one at a time.
+
+    Of volumes of more than `most` bytes, pieces at regular distances.
+    """
+    chunks = getattr(data, "chunks", (1, *data.shape[1:]))
+    boxes = list(reading_boxes(data.shape, chunks, _BLOCK_VOXELS))
+    step = max(1, math.ceil(data.nbytes / most))
+    for box in boxes[::step]:
+        yield tuple(s.start for s in box), np.asarray(data[box])
 
 
-def check_grey_values(data: NDArray[Any], name: str) -> None:
-    """Refuse NaNs, infinities and constant volumes; looks at blocks of planes, copies nothing."""
+def check_grey_values(data: Any, name: str) -> bool:
+    """Refuse NaNs, infinities and constant volumes; looks at one piece after the other.
+
+    Reading all of a volume takes minutes where it is large. Of those of more than
+    2 GiB, pieces at regular distances are looked at; `GreyVolume` looks at the rest
+    when it is read.
+
+    Parameters
+    ----------
+    data : VolumeLike
+    name : str
+
+    Returns
+    -------
+    whole : bool
+        Whether every voxel is known to be a number.
+    """
+    # what is the same everywhere in a part of it may still vary in the rest
+    found = any(_varies(data, name, most) for most in (SCANNED_BYTES, math.inf))
+    if not found:
+        value = np.asarray(data[(slice(0, 1),) * len(data.shape)]).flat[0]
+        raise SlagsegError(
+            f"{name} is constant: every voxel is {value:g}. There is nothing to see in it; "
+            "check how it was exported."
+        )
+    return bool(data.dtype.kind != "f" or data.nbytes <= SCANNED_BYTES)
+
+
+def _varies(data: Any, name: str, most: float) -> bool:
+    """Whether grey values differ; refuses those that are no numbers."""
     low, high = np.inf, -np.inf
-    count, first = 0, (0, 0, 0)
-    for start, block in _blocks(data):
+    count, first = 0, ""
+    for start, block in _blocks(data, most):
         if block.dtype.kind == "f":
             bad = ~np.isfinite(block)
             n = int(np.count_nonzero(bad))
             if n:
                 if not count:
-                    z, y, x = (int(i) for i in np.unravel_index(int(bad.argmax()), bad.shape))
-                    first = (start + z, y, x)
+                    z, y, x = np.add(np.unravel_index(int(bad.argmax()), bad.shape), start)
+                    first = f"z={z}, y={y}, x={x}"
                 count += n
                 continue
         low, high = min(low, float(block.min())), max(high, float(block.max()))
         # a varying integer volume needs no further look
         if block.dtype.kind != "f" and high > low:
-            return
+            return True
     if count:
-        z, y, x = first
         raise SlagsegError(
             f"{name} has {count:,} voxels that are not numbers (NaN or infinite), the first at "
-            f"z={z}, y={y}, x={x}. Replace them, for example by the value of air."
+            f"{first}. Replace them, for example by the value of air."
         )
-    if not high > low:
-        raise SlagsegError(
-            f"{name} is constant: every voxel is {low:g}. There is nothing to see in it; "
-            "check how it was exported."
-        )
+    return high > low
 
 
-def usual_type(data: NDArray[Any], name: str) -> NDArray[Any]:
-    """Grey values as integers of 8 to 32 bits or float32, in this machine's byte order.
+def usual_type(data: Any, name: str) -> np.dtype[Any]:
+    """Type for grey values: integers of 8 to 32 bits or float32, in this machine's byte order.
 
-    Those that are so already stay as they are, on disk if they are mapped.
     float16 and float64 become float32, booleans uint8, 64-bit integers 32-bit
     ones if their values fit.
+
+    Raises
+    ------
+    SlagsegError
+        If 64-bit integers do not fit.
     """
     kind, size = data.dtype.kind, data.dtype.itemsize
     if kind == "b":
-        target: np.dtype[Any] = np.dtype(np.uint8)
-    elif kind == "f":
-        target = np.dtype(np.float32)
-    elif size <= 4:
-        target = data.dtype.newbyteorder("=")
-    else:
-        low = min(int(block.min()) for _, block in _blocks(data))
-        high = max(int(block.max()) for _, block in _blocks(data))
-        target = np.dtype(np.uint32 if low >= 0 else np.int32)
-        limits = np.iinfo(target)
-        if low < limits.min or high > limits.max:
-            raise SlagsegError(
-                f"{name} holds grey values from {low} to {high}, more than 32 bits can. "
-                "Rescale them to 16 bits."
-            )
-    if target == data.dtype:
-        return data
-    check_memory(data.size * target.itemsize, name)
-    return data.astype(target)
+        return np.dtype(np.uint8)
+    if kind == "f":
+        return np.dtype(np.float32)
+    if size <= 4:
+        return np.dtype(data.dtype.newbyteorder("="))
+    pairs = [(int(b.min()), int(b.max())) for _, b in _blocks(data, SCANNED_BYTES)]
+    low, high = min(a for a, _ in pairs), max(b for _, b in pairs)
+    target = np.dtype(np.uint32 if low >= 0 else np.int32)
+    limits = np.iinfo(target)
+    if low < limits.min or high > limits.max:
+        raise SlagsegError(
+            f"{name} holds grey values from {low} to {high}, more than 32 bits can. "
+            "Rescale them to 16 bits."
+        )
+    return target
 
 
-def check_labels(data: NDArray[Any], name: str) -> NDArray[Any]:
-    """Integer labels from an array; floats are taken where they are whole numbers."""
+def labels_type(data: Any, name: str) -> np.dtype[Any]:
+    """Type for labels: booleans as uint8, floats as int64 if all are whole numbers."""
     check_numeric(data.dtype, name)
     if data.dtype.kind == "b":
-        return data.astype(np.uint8)
+        return np.dtype(np.uint8)
     if data.dtype.kind == "f":
         for _, block in _blocks(data):
             wrong = block[~(np.isfinite(block) & (block == np.round(block)))]
@@ -178,18 +211,18 @@ def check_labels(data: NDArray[Any], name: str) -> NDArray[Any]:
                     f"{wrong[0]}); labels and phases are whole numbers. Is this the grey-value "
                     "image?"
                 )
-        check_memory(data.size * 8, name)
-        return data.astype(np.int64)
-    return data if data.dtype.isnative else data.astype(data.dtype.newbyteorder("="))
+        return np.dtype(np.int64)
+    return np.dtype(data.dtype.newbyteorder("="))
 
 
 __all__ = [
     "READ_FAULTS",
+    "SCANNED_BYTES",
     "check_axes",
     "check_grey_values",
-    "check_labels",
     "check_memory",
     "check_numeric",
+    "labels_type",
     "unreadable",
     "usual_type",
 ]

@@ -14,7 +14,7 @@ from napari_slagseg.data import BACKGROUND, UNKNOWN, MineralMap, PhaseTable, Sla
 from napari_slagseg.io import tiff
 from napari_slagseg.io.atomic import atomic_file
 from napari_slagseg.io.colours import COLOUR_TOLERANCE, Unmatched, match_colours
-from napari_slagseg.io.guards import READ_FAULTS, check_labels, check_memory, unreadable
+from napari_slagseg.io.guards import READ_FAULTS, check_memory, labels_type, unreadable
 from napari_slagseg.io.stored import StoredArray
 from napari_slagseg.io.text import require_file
 from napari_slagseg.io.volumes import load
@@ -83,7 +83,9 @@ def read_mineral_map(
             raise SlagsegError(f"{path} with this legend: {error}") from error
         noun = "colours"
     elif image.ndim == 2 and not in_colour:
-        phases, missed = match_values(check_labels(image, str(path)), table)
+        phases, missed = match_values(
+            image.astype(labels_type(image, str(path)), copy=False), table
+        )
         noun = "values"
     else:
         raise SlagsegError(
@@ -122,7 +124,7 @@ def load_image(path: Path) -> StoredArray:
         require_file(path, "the mineral map")
         return tiff.read_tiff(path, apply_palette=True)
     if path.suffix.lower() not in _IMAGE_SUFFIXES:
-        return load(path, None, "the mineral map")
+        return load(path, None, "the mineral map").in_memory()
     require_file(path, "the mineral map")
     limit = Image.MAX_IMAGE_PIXELS
     try:

@@ -122,27 +122,46 @@ def spatial_axes(
     return (*others, *spatial), tuple(shape[i] for i in spatial)
 
 
-def image_attributes(name: str, ndim: int, voxel_size_um: VoxelSize | None) -> dict[str, Any]:
-    """Attributes of an OME-Zarr 0.5 group whose only level is the array ``0``."""
+@dataclass(frozen=True)
+class Level:
+    """Where a level of a multiscale image lies, in voxels of the finest.
+
+    Attributes
+    ----------
+    path : str
+        Of its array within the group.
+    factors : (z, y, x)
+        Voxels of the finest level along an edge of one of its voxels.
+    offsets : (z, y, x)
+        Place of the centre of its first voxel: (factor - 1) / 2 where voxels are
+        means, a whole number where they are picked.
+    """
+
+    path: str
+    factors: tuple[float, ...]
+    offsets: tuple[float, ...]
+
+
+def image_attributes(
+    name: str, ndim: int, voxel_size_um: VoxelSize | None, levels: Sequence[Level] = ()
+) -> dict[str, Any]:
+    """Attributes of an OME-Zarr 0.5 group; without levels, its only one is the array ``0``."""
     unit = {} if voxel_size_um is None else {"unit": "micrometer"}
-    scale = [1.0] * ndim if voxel_size_um is None else list(voxel_size_um[-ndim:])
+    size = [1.0] * ndim if voxel_size_um is None else list(voxel_size_um[-ndim:])
+    datasets = []
+    for level in levels or (Level("0", (1.0,) * ndim, (0.0,) * ndim),):
+        steps = [{"type": "scale", "scale": [f * s for f, s in zip(level.factors, size)]}]
+        if any(level.offsets):
+            shift = [o * s for o, s in zip(level.offsets, size)]
+            steps.append({"type": "translation", "translation": shift})
+        datasets.append({"path": level.path, "coordinateTransformations": steps})
+    axes = [{"name": a, "type": "space", **unit} for a in "zyx"[-ndim:]]
     return {
         "ome": {
             "version": "0.5",
-            "multiscales": [
-                {
-                    "name": name,
-                    "axes": [{"name": a, "type": "space", **unit} for a in "zyx"[-ndim:]],
-                    "datasets": [
-                        {
-                            "path": "0",
-                            "coordinateTransformations": [{"type": "scale", "scale": scale}],
-                        }
-                    ],
-                }
-            ],
+            "multiscales": [{"name": name, "axes": axes, "datasets": datasets}],
         }
     }
 
 
-__all__ = ["Multiscale", "image_attributes", "multiscale", "spatial_axes"]
+__all__ = ["Level", "Multiscale", "image_attributes", "multiscale", "spatial_axes"]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from numpy.typing import NDArray
+import numpy as np
 
 from napari_slagseg.data import VoxelSize
+from napari_slagseg.io.box_reader import BoxReader
+from napari_slagseg.io.grey_volume import GreyVolume
+from napari_slagseg.io.guards import check_memory
+from napari_slagseg.io.mapped_volume import shared_volume
 
 _NAMES = {
     1e-6: ("pm", "picometer", "picometre"),
@@ -35,8 +39,8 @@ class StoredArray:
 
     Attributes
     ----------
-    data : array
-        Memory-mapped where the format allows it. Axes of length one that the
+    data : numpy array or BoxReader
+        Memory-mapped or left on disk where the format allows it. Axes of length one that the
         file names as channel or time are gone.
     voxel_size_um : (z, y, x) or None
         None where the file does not state it.
@@ -46,10 +50,24 @@ class StoredArray:
         Whether the last axis holds colours (RGB or RGBA).
     """
 
-    data: NDArray[Any]
+    data: Any
     voxel_size_um: VoxelSize | None = None
     why_no_size: str = "this format holds none"
     colour: bool = False
+
+    def in_memory(self) -> StoredArray:
+        """The same, read whole where it was left on disk (a memory map stays one)."""
+        return replace(self, data=np.asanyarray(self.data))
+
+    def converted(self, dtype: np.dtype[Any]) -> StoredArray:
+        """The same of another type; on disk, what is on disk."""
+        if dtype == self.data.dtype:
+            return self
+        data = shared_volume(self.data)
+        if isinstance(data, BoxReader):
+            return replace(self, data=GreyVolume(data, dtype.str))
+        check_memory(data.size * dtype.itemsize, "The volume")
+        return replace(self, data=data.astype(dtype))
 
 
 __all__ = ["StoredArray", "micrometres_per"]

@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from napari_slagseg.data import SlagsegError, Volume, VoxelSize, checked_voxel_size
 from napari_slagseg.io import itk, npy, raw, tiff, zarr_store
 from napari_slagseg.io.atomic import atomic_file
+from napari_slagseg.io.grey_volume import GreyVolume
 from napari_slagseg.io.guards import (
     check_axes,
     check_grey_values,
-    check_labels,
     check_numeric,
+    labels_type,
     usual_type,
 )
+from napari_slagseg.io.mapped_volume import shared_volume
 from napari_slagseg.io.raw import RawLayout
 from napari_slagseg.io.slices import read_slices
 from napari_slagseg.io.stored import StoredArray
@@ -133,8 +135,12 @@ def read_volume(
 ) -> Volume:
     """Read a CT volume.
 
-    Uncompressed TIFF, NPY and raw files are memory-mapped; others are read.
-    Integers of 8, 16 and 32 bits and float32 are kept as they are.
+    Nothing is loaded whole but MHD, NRRD and NIfTI: uncompressed TIFF, NPY and raw
+    files are memory-mapped (`numpy.memmap`, or `MappedVolume` where their type has to
+    be turned into a usual one), of the others `Volume.data` is read by boxes.
+    Integers of 8, 16 and 32 bits and float32 are kept as they are. Volumes of more
+    than 2 GiB are looked through for NaNs only in part; reading a box that has
+    some raises a SlagsegError.
 
     Parameters
     ----------
@@ -170,8 +176,11 @@ def read_volume(
             f"{path} does not state its voxel size ({stored.why_no_size}). Give it in micrometres, "
             "as one number (2.3) or three (z, y, x); it is in the scanner's protocol."
         )
-    check_grey_values(stored.data, name)
-    return Volume(usual_type(stored.data, name), size, path.name, name)
+    whole = check_grey_values(stored.data, name)
+    grey = stored.converted(usual_type(stored.data, name)).data
+    if not whole and not isinstance(grey, GreyVolume):
+        grey = GreyVolume(shared_volume(grey), grey.dtype.str)
+    return Volume(grey, size, path.name, name)
 
 
 def read_labels(path: str | Path, *, what: str = "labels") -> NDArray[Any]:
@@ -196,6 +205,23 @@ def read_labels(path: str | Path, *, what: str = "labels") -> NDArray[Any]:
     SlagsegError
         If the file is missing or unreadable, or holds objects or fractions.
     """
+    # a memory map stays one
+    return np.asanyarray(open_labels(path, what=what))
+
+
+def open_labels(path: str | Path, *, what: str = "labels") -> Any:
+    """Integer labels or phases as `read_labels`, but left on disk where the format allows it.
+
+    Returns
+    -------
+    VolumeLike
+        Read by boxes.
+
+    Raises
+    ------
+    SlagsegError
+        As `read_labels`.
+    """
     path = Path(path)
     stored = load(path, None, f"the {what}")
     if stored.colour:
@@ -207,7 +233,7 @@ def read_labels(path: str | Path, *, what: str = "labels") -> NDArray[Any]:
         raise SlagsegError(
             f"{path} has the shape {data.shape}; {what} need two or three axes, none empty."
         )
-    return check_labels(data, str(path))
+    return stored.converted(labels_type(data, str(path))).data
 
 
 def write_volume(
@@ -259,4 +285,4 @@ def write_volume(
         raise SlagsegError(f"{path} cannot be written: use the ending .tif, .npy or .zarr.")
 
 
-__all__ = ["load", "read_labels", "read_volume", "stored_voxel_size", "write_volume"]
+__all__ = ["load", "open_labels", "read_labels", "read_volume", "stored_voxel_size", "write_volume"]

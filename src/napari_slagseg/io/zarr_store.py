@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarr.codecs import ZstdCodec
 
 from napari_slagseg.data import SlagsegError, VoxelSize
-from napari_slagseg.io.atomic import atomic_folder, recover_folder
+from napari_slagseg.io.atomic import atomic_folder, recover_folder, write_error
 from napari_slagseg.io.guards import check_memory, check_numeric
 from napari_slagseg.io.ome_zarr import image_attributes, multiscale, spatial_axes
 from napari_slagseg.io.stored import StoredArray
 from napari_slagseg.io.text import plain, read_json
-
-CHUNK = 96
-"""Edge of a volume's chunk: under 1 MB of uint8, 3.5 MB of labels before compression."""
+from napari_slagseg.io.zarr_volume import CHUNK, SHARD, ZarrVolume, add_array
 
 
 def is_zarr(path: Path) -> bool:
@@ -79,7 +77,7 @@ def _names(path: Path) -> list[str]:
 
 
 def open_zarr_array(path: str | Path, name: str = "") -> zarr.Array[Any]:
-    """Open one array of a store without reading it.
+    """Open one array of a store, or the finest level of an image in it, without reading it.
 
     Raises
     ------
@@ -90,6 +88,9 @@ def open_zarr_array(path: str | Path, name: str = "") -> zarr.Array[Any]:
     node = _open(path)
     if name:
         node = _member(node, path, name)
+    inner = _finest(node, f"{path}/{name}" if name else str(path))
+    if inner:
+        node, name = _array_along(node, path / name, inner), f"{name}/{inner}" if name else inner
     if not isinstance(node, zarr.Array):
         raise SlagsegError(
             f"{path}{'/' + name if name else ''} is a group, not an array. "
@@ -97,6 +98,14 @@ def open_zarr_array(path: str | Path, name: str = "") -> zarr.Array[Any]:
         )
     _check_type(node, f"{path}/{name}" if name else str(path))
     return node
+
+
+def _finest(node: Any, name: str) -> str:
+    """Path of the finest level in a group that is an OME-Zarr image; else empty."""
+    if isinstance(node, zarr.Array):
+        return ""
+    found = multiscale(dict(node.attrs), name)
+    return "" if found is None else found.level
 
 
 def _check_type(array: zarr.Array[Any], name: str) -> None:
@@ -107,7 +116,7 @@ def _check_type(array: zarr.Array[Any], name: str) -> None:
 
 
 def read_zarr_array(path: str | Path, name: str = "") -> NDArray[Any]:
-    """Read one array of a store into memory."""
+    """Read one array of a store, or the finest level of an image in it, into memory."""
     return _read(open_zarr_array(path, name), f"{path}/{name}" if name else str(path))
 
 
@@ -123,7 +132,7 @@ def _read(array: zarr.Array[Any], name: str) -> NDArray[Any]:
 
 
 def read_zarr(path: Path, prefer: str = "") -> StoredArray:
-    """Read a Zarr array, the finest level of an OME-Zarr image, or the only array of a group.
+    """Open a Zarr array, the finest level of an OME-Zarr image, or the only array of a group.
 
     Parameters
     ----------
@@ -135,24 +144,39 @@ def read_zarr(path: Path, prefer: str = "") -> StoredArray:
     Returns
     -------
     StoredArray
-        In memory; its axes are z, y, x where the store names them.
+        Nothing is read yet: `data` is a `ZarrVolume`. Its axes are z, y, x where the
+        store names them.
     """
-    array, axes, size, why = _find(path, prefer)
-    name = str(path)
-    order, shape = spatial_axes(axes, tuple(array.shape), name)
-    data = _read(array, name).transpose(order).reshape(shape)
-    return StoredArray(data, size, why)
+    found = _find(path, prefer)
+    order, shape = spatial_axes(found.axes, tuple(found.array.shape), str(path))
+    inner = found.at.relative_to(found.store).as_posix()
+    kept = order[len(order) - len(shape) :]
+    plain_order = kept == tuple(range(found.array.ndim))
+    volume = ZarrVolume(
+        str(found.store), "" if inner == "." else inner, None if plain_order else kept
+    )
+    return StoredArray(volume, found.voxel_size_um, found.why_no_size)
 
 
 def zarr_voxel_size(path: Path) -> tuple[VoxelSize | None, str]:
     """Voxel size that a store states, or None and what is missing; reads only metadata."""
-    _, _, size, why = _find(path, "")
-    return size, why
+    found = _find(path, "")
+    return found.voxel_size_um, found.why_no_size
 
 
-def _find(
-    path: Path, prefer: str
-) -> tuple[zarr.Array[Any], tuple[str, ...], VoxelSize | None, str]:
+@dataclass(frozen=True)
+class _Found:
+    """An array behind a path, and what its store says about it."""
+
+    store: Path
+    at: Path
+    array: zarr.Array[Any]
+    axes: tuple[str, ...]
+    voxel_size_um: VoxelSize | None
+    why_no_size: str
+
+
+def _find(path: Path, prefer: str) -> _Found:
     store, inner = split_store(path) or (path, "")
     root = _open(store)
     node, at = root, store
@@ -166,22 +190,38 @@ def _find(
         axes = level.axes if level is not None else _dimension_names(node)
         stated = level.voxel_size_um if level is not None else None
         _check_type(node, str(at))
-        return node, axes, own or stated, "it is a plain Zarr array without a scale"
-    found = multiscale(dict(node.attrs), str(at))
-    if found is not None:
-        array = _array_along(node, at, found.level)
-        return array, found.axes, found.voxel_size_um or own, found.why_no_size
-    arrays = [name for name in _names(at) if not _is_group(at / name)]
-    if prefer in arrays:
-        arrays = [prefer]
-    if len(arrays) != 1:
-        raise SlagsegError(
-            f"{at} is a Zarr group with the arrays {', '.join(arrays) or 'none'} and "
-            f"no OME metadata. Name one of them: {at}/NAME."
+        return _Found(
+            store, at, node, axes, own or stated, "it is a plain Zarr array without a scale"
         )
-    array = _array_along(node, at, arrays[0])
-    size = own or _own_size(array)
-    return array, _dimension_names(array), size, "it is a plain Zarr group without a scale"
+    found = multiscale(dict(node.attrs), str(at))
+    if found is None:
+        members = [name for name in _names(at) if not _is_group(at / name) or _is_image(at / name)]
+        if prefer in members:
+            members = [prefer]
+        if len(members) != 1:
+            raise SlagsegError(
+                f"{at} is a Zarr group with the arrays {', '.join(members) or 'none'} and "
+                f"no OME metadata. Name one of them: {at}/NAME."
+            )
+        node, at = _member(node, at, members[0]), at / members[0]
+        if isinstance(node, zarr.Array):
+            _check_type(node, str(at))
+            size = own or _own_size(node)
+            why = "it is a plain Zarr group without a scale"
+            return _Found(store, at, node, _dimension_names(node), size, why)
+        found = multiscale(dict(node.attrs), str(at))
+        assert found is not None
+    array = _array_along(node, at, found.level)
+    size = found.voxel_size_um or own
+    return _Found(store, at / found.level, array, found.axes, size, found.why_no_size)
+
+
+def _is_image(path: Path) -> bool:
+    """Whether a group is an OME-Zarr image."""
+    files = [path / name for name in ("zarr.json", ".zattrs") if (path / name).is_file()]
+    metadata: Any = read_json(files[0], "the metadata of a Zarr store") if files else {}
+    values = metadata.get("attributes", metadata) if isinstance(metadata, dict) else {}
+    return isinstance(values, dict) and multiscale(values, str(path)) is not None
 
 
 def _is_group(path: Path) -> bool:
@@ -234,7 +274,7 @@ def write_zarr_arrays(
     path : path
         The store; an older one is replaced only when the new one is complete.
     arrays : mapping of name to array
-        Compressed with zstd; volumes in chunks of `CHUNK` voxels.
+        Compressed with zstd; volumes become OME-Zarr images in shards of `SHARD` voxels.
     voxel_size_um : (z, y, x), optional
         Kept as the attribute ``voxel_size_um``.
     attributes : mapping, optional
@@ -253,7 +293,12 @@ def write_zarr_arrays(
     with atomic_folder(path) as temporary:
         group = zarr.open_group(temporary, mode="w", zarr_format=3, attributes=plain(values))
         for name, data in arrays.items():
-            _add_array(group, name, np.asarray(data), compress=True)
+            data = np.asarray(data)
+            if data.ndim == 3 and data.size:
+                _add_image(group, name, data.shape, data.dtype, voxel_size_um)
+                ZarrVolume(str(temporary), f"{name}/0").fill(data)
+            else:
+                add_array(group, name, data.shape, data.dtype, compress=True)[...] = data
 
 
 def write_ome_zarr(
@@ -277,21 +322,65 @@ def write_ome_zarr(
     attributes = image_attributes(Path(path).stem, data.ndim, voxel_size_um)
     with atomic_folder(path) as temporary:
         group = zarr.open_group(temporary, mode="w", zarr_format=3, attributes=attributes)
-        _add_array(group, "0", data, compress=compress)
+        add_array(group, "0", data.shape, data.dtype, compress=compress)
+        ZarrVolume(str(temporary), "0").fill(data)
 
 
-def _add_array(group: Any, name: str, data: NDArray[Any], *, compress: bool) -> None:
-    edge = {1: 1 << 18, 2: 1024}.get(data.ndim, CHUNK)
-    array = group.create_array(
-        name,
-        shape=data.shape,
-        dtype=data.dtype.newbyteorder("="),
-        chunks=tuple(max(1, min(n, edge)) for n in data.shape),
-        compressors=[ZstdCodec(level=3)] if compress else None,
-        dimension_names={3: ("z", "y", "x"), 2: ("y", "x")}.get(data.ndim),
-    )
-    if data.size:
-        array[...] = data
+def create_result_arrays(
+    path: str | Path,
+    arrays: Mapping[str, Any],
+    shape: tuple[int, int, int],
+    voxel_size_um: VoxelSize | None,
+    attributes: Mapping[str, Any] | None = None,
+) -> dict[str, ZarrVolume]:
+    """Make a store of volumes that are then written block by block.
+
+    Every volume is an OME-Zarr 0.5 image with, so far, the level "0". A part that was
+    not written yet is an error to read, never zeros.
+
+    Parameters
+    ----------
+    path : path
+        The store; must not exist, or it is replaced. Choose a temporary name and
+        rename the folder at the end, so that a half-written store is not taken for a
+        whole one.
+    arrays : mapping of name to dtype
+        ``{"particles": "uint32", "phases": "uint8"}``; compressed with zstd.
+    shape : (z, y, x)
+    voxel_size_um : (z, y, x) or None
+    attributes : mapping, optional
+        JSON values for the store.
+
+    Returns
+    -------
+    volumes : dict of name to ZarrVolume
+        Blocks whose edges are multiples of `SHARD` may be written by different
+        processes at the same time.
+
+    Raises
+    ------
+    SlagsegError
+        If a type is none of numbers, or the place cannot be written to.
+    """
+    values = dict(attributes or {})
+    if voxel_size_um is not None:
+        values["voxel_size_um"] = list(voxel_size_um)
+    for name, dtype in arrays.items():
+        check_numeric(np.dtype(dtype), f"Array '{name}' for {path}")
+    try:
+        root = zarr.open_group(path, mode="w", zarr_format=3, attributes=plain(values))
+        for name, dtype in arrays.items():
+            _add_image(root, name, shape, dtype, voxel_size_um)
+    except OSError as error:
+        raise write_error(Path(path), error) from error
+    return {name: ZarrVolume(str(path), f"{name}/0") for name in arrays}
+
+
+def _add_image(
+    root: Any, name: str, shape: tuple[int, ...], dtype: Any, size: VoxelSize | None
+) -> None:
+    image = root.create_group(name, attributes=image_attributes(name, len(shape), size))
+    add_array(image, "0", shape, dtype, compress=True)
 
 
 def read_zarr_attributes(path: str | Path) -> dict[str, Any]:
@@ -300,6 +389,9 @@ def read_zarr_attributes(path: str | Path) -> dict[str, Any]:
 
 
 __all__ = [
+    "CHUNK",
+    "SHARD",
+    "create_result_arrays",
     "is_zarr",
     "open_zarr_array",
     "read_zarr",
