@@ -59,9 +59,15 @@ def test_boxes_are_as_numpy_cuts_them(stored: ZarrVolume, index) -> None:
     np.testing.assert_array_equal(found, expected)
 
 
-def test_steps_through_much_are_read_in_layers(stored: ZarrVolume, monkeypatch) -> None:
-    monkeypatch.setattr("napari_slagseg.io.zarr_volume._STEP_BYTES", 1000)
-    for index in np.s_[::3, ::2, ::5], np.s_[1::70, :, ::2], np.s_[5:140:64, 3:60:7, ::-2]:
+def test_much_is_read_in_layers(stored: ZarrVolume, monkeypatch) -> None:
+    monkeypatch.setattr("napari_slagseg.io.zarr_volume._LAYER_BYTES", 1000)
+    for index in (
+        np.s_[::3, ::2, ::5],
+        np.s_[20:, 3:70],
+        np.s_[...],
+        np.s_[1::70, :, ::2],
+        np.s_[5:140:64, 3:60:7, ::-2],
+    ):
         np.testing.assert_array_equal(stored[index], noise()[index])
 
 

@@ -14,7 +14,8 @@ from PIL import Image
 
 from napari_slagseg.data import SlagsegError
 from napari_slagseg.io import tiff
-from napari_slagseg.io.guards import READ_FAULTS, check_memory, check_numeric, unreadable
+from napari_slagseg.io.guards import READ_FAULTS, check_numeric, unreadable
+from napari_slagseg.io.plane_volume import PlaneVolume
 from napari_slagseg.io.stored import StoredArray
 
 SUFFIXES = (*tiff.SUFFIXES, ".png", ".bmp")
@@ -39,13 +40,14 @@ def slice_files(folder: Path) -> list[Path]:
 
 
 def read_slices(folder: Path) -> StoredArray:
-    """Read a folder of 2-D grey slices, or one with a single multi-page TIFF.
+    """Open a folder of 2-D grey slices, or one with a single multi-page TIFF.
 
     Raises
     ------
     SlagsegError
         If there are none, one differs in shape, type or format, one is in
-        colour, or a number is missing from the series; the file is named.
+        colour, or a number is missing from the series; the file is named. Of large
+        stacks only the headers are looked at; damage is found when it is read.
     """
     try:
         files = slice_files(folder)
@@ -61,23 +63,71 @@ def read_slices(folder: Path) -> StoredArray:
         return tiff.read_tiff(files[0])
     first = _read_slice(files[0])
     check_numeric(first.dtype, str(files[0]))
-    check_memory(first.nbytes * len(files), str(folder))
-    data = np.empty((len(files), *first.shape), dtype=first.dtype)
-
-    def fill(index: int) -> None:
-        plane = _read_slice(files[index])
-        if plane.shape != first.shape or plane.dtype != first.dtype:
-            raise SlagsegError(
-                f"{files[index]} is {plane.shape} {plane.dtype}, but {files[0].name} is "
-                f"{first.shape} {first.dtype}: all slices of a stack must be alike. Move the odd "
-                "file away."
-            )
-        data[index] = plane
-
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        for _ in pool.map(fill, range(len(files))):
-            pass
+    data = SliceFolder(folder, tuple(f.name for f in files), first)
+    data.check_headers()
+    data.look_through()
     return StoredArray(data, None, "a folder of slices does not state the distance between them")
+
+
+class SliceFolder(PlaneVolume):
+    """A folder of slices, each of which is read when a box needs it.
+
+    Parameters
+    ----------
+    folder : path
+    names : tuple of str
+        Files in order.
+    first : (y, x) array
+        The first slice, which all others must be like.
+    """
+
+    def __init__(self, folder: Path, names: tuple[str, ...], first: NDArray[Any]) -> None:
+        self.folder, self.names = folder.absolute(), names
+        super().__init__((len(names), *first.shape), first.dtype)
+
+    @property
+    def title(self) -> str:
+        """Folder in messages."""
+        return str(self.folder)
+
+    def _decoded(self, z: int) -> NDArray[Any]:
+        plane = _read_slice(self.folder / self.names[z])
+        if plane.shape != self.shape[1:] or plane.dtype != self.dtype:
+            raise SlagsegError(
+                f"{self.folder / self.names[z]} is {plane.shape} {plane.dtype}, but "
+                f"{self.names[0]} is {self.shape[1:]} {self.dtype}: all slices of a stack must be "
+                "alike. Move the odd file away."
+            )
+        return plane
+
+    def check_headers(self) -> None:
+        """Refuse a slice of another size, or cut short, by the files' headers alone."""
+        with ThreadPoolExecutor(max_workers=4) as pool:
+            for _ in pool.map(self._check_header, range(len(self.names))):
+                pass
+
+    def _check_header(self, z: int) -> None:
+        path = self.folder / self.names[z]
+        if path.suffix.lower() in tiff.SUFFIXES:
+            shape, planes = tiff.plane_header(path)
+        else:
+            planes = 1
+            try:
+                with Image.open(path) as image:
+                    shape = (image.height, image.width)
+                if path.suffix.lower() == ".png":
+                    _refuse_cut_png(path)
+            except READ_FAULTS as error:
+                raise unreadable(path, "an image", error) from error
+        if shape != self.shape[1:] or planes != 1:
+            self._decoded(z)  # knows in what it differs, and whether that matters
+
+
+def _refuse_cut_png(path: Path) -> None:
+    with path.open("rb") as file:
+        file.seek(-12, 2)
+        if file.read()[4:8] != b"IEND":
+            raise ValueError("it does not end as a PNG does")
 
 
 def _read_slice(path: Path) -> NDArray[Any]:

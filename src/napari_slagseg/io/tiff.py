@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from napari_slagseg.data import SlagsegError, VoxelSize
 from napari_slagseg.io.atomic import atomic_file
 from napari_slagseg.io.guards import READ_FAULTS, check_memory, unreadable
+from napari_slagseg.io.plane_volume import PlaneVolume
 from napari_slagseg.io.stored import StoredArray, micrometres_per
 
 SUFFIXES = (".tif", ".tiff", ".btf", ".tf2", ".tf8")
@@ -31,7 +32,7 @@ _NOT_ONE = {"C": "channels", "T": "time points", "R": "tiles", "P": "positions"}
 
 
 def read_tiff(path: Path, *, apply_palette: bool = False) -> StoredArray:
-    """Read a TIFF; memory-mapped where it lies in one uncompressed piece.
+    """Open a TIFF: mapped where it lies in one uncompressed piece, else plane by plane.
 
     The voxel size is taken from ImageJ's metadata (unit, resolution, slice
     spacing) or OME's (`PhysicalSizeZ`, `Y`, `X`). TIFF's plain resolution tags
@@ -107,14 +108,23 @@ def _read_open(file: tifffile.TiffFile, path: Path, apply_palette: bool) -> Stor
     axes = "".join(image.axes[i] for i in keep)
     shape = tuple(image.shape[i] for i in keep)
     _refuse_channels(path, axes, shape)
-    data = _pixels(file, image, path).reshape(shape)
+    # planes of one grey value a voxel may stay on disk
+    planes = (
+        len(shape) == 3
+        and "S" not in axes
+        and len(image.pages) == shape[0] > 1
+        and tuple(image.keyframe.shape) == shape[1:]
+    )
+    data = _pixels(file, image, path, planes)
+    if not isinstance(data, TiffPlanes):
+        data = data.reshape(shape)
     colour = "S" in axes
     if colour:
         data = np.moveaxis(data, axes.index("S"), -1)
     table = image.keyframe.colormap
     if apply_palette and table is not None and not colour:
         # the palette has 16 bits a channel: the high byte is the colour
-        data, colour = (np.asarray(table) >> 8).astype(np.uint8).T[data], True
+        data, colour = (np.asarray(table) >> 8).astype(np.uint8).T[np.asarray(data)], True
     size, why = _stated_size(file)
     return StoredArray(data, size, why, colour)
 
@@ -130,7 +140,7 @@ def _refuse_channels(path: Path, axes: str, shape: tuple[int, ...]) -> None:
             )
 
 
-def _pixels(file: tifffile.TiffFile, image: Any, path: Path) -> NDArray[Any]:
+def _pixels(file: tifffile.TiffFile, image: Any, path: Path, planes: bool) -> Any:
     offset = image.dataoffset
     if offset is not None and image.keyframe.is_memmappable:
         dtype = image.dtype.newbyteorder(file.byteorder)
@@ -143,8 +153,83 @@ def _pixels(file: tifffile.TiffFile, image: Any, path: Path) -> NDArray[Any]:
             )
         if math.prod(image.shape):
             return np.memmap(path, dtype=dtype, mode="r", offset=offset, shape=image.shape)
+    if planes:
+        return _planes(file, image, path)
     check_memory(image.nbytes, str(path))
     return np.asarray(image.asarray()).reshape(image.shape)
+
+
+def _planes(file: tifffile.TiffFile, image: Any, path: Path) -> TiffPlanes:
+    for page in image.pages:
+        if page is None:  # OME may leave out planes
+            continue
+        source = Path(page.parent.filehandle.path)
+        size = source.stat().st_size
+        ends = [o + n for o, n in zip(page.dataoffsets, page.databytecounts)]
+        if ends and max(ends) > size:
+            raise SlagsegError(
+                f"{source} is cut short: its plane {page.index} ends at byte {max(ends):,} and the "
+                f"file has {size:,}. Copy or export it again."
+            )
+    data = TiffPlanes(path, file.series.index(image), image)
+    data.look_through()
+    return data
+
+
+class TiffPlanes(PlaneVolume):
+    """A compressed or tiled TIFF, each plane of which is decoded when a box needs it.
+
+    Parameters
+    ----------
+    path : path
+    series : int
+        Which of the file's images.
+    image : tifffile.TiffPageSeries
+    """
+
+    def __init__(self, path: Path, series: int, image: Any) -> None:
+        self.path, self.series = path.absolute(), series
+        super().__init__((len(image.pages), *image.keyframe.shape), image.dtype.newbyteorder("="))
+
+    def _begin(self) -> None:
+        super()._begin()
+        self._file: tifffile.TiffFile | None = None
+        self._reading = threading.Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        return {k: v for k, v in state.items() if k not in ("_file", "_reading")}
+
+    @property
+    def title(self) -> str:
+        """File in messages."""
+        return str(self.path)
+
+    def _decoded(self, z: int) -> NDArray[Any]:
+        try:
+            with self._reading, _complaints() as complaints:
+                if self._file is None:
+                    self._file = tifffile.TiffFile(self.path)
+                page = self._file.series[self.series].pages[z]
+                plane = np.zeros(self.shape[1:], self.dtype) if page is None else page.asarray()
+            if complaints:
+                raise ValueError(complaints[0])
+            return np.asarray(plane).reshape(self.shape[1:]).astype(self.dtype, copy=False)
+        except READ_FAULTS as error:
+            raise unreadable(self.path, f"TIFF in its plane {z}", error) from error
+
+
+def plane_header(path: Path) -> tuple[tuple[int, ...], int]:
+    """Shape of the planes of a TIFF, and how many; refuses a file that is cut short."""
+    try:
+        with tifffile.TiffFile(path) as file:
+            page = file.pages.first
+            size = path.stat().st_size
+            if any(o + n > size for o, n in zip(page.dataoffsets, page.databytecounts)):
+                raise ValueError("it is cut short")
+            return tuple(page.shape), len(file.pages)
+    except READ_FAULTS as error:
+        raise unreadable(path, "TIFF", error) from error
 
 
 def _stated_size(file: tifffile.TiffFile) -> tuple[VoxelSize | None, str]:

@@ -41,7 +41,7 @@ LEVEL = 1
 """Of zstd, for labels: smaller and faster than level 3 on particles."""
 
 _MARK = "napari_slagseg"
-_STEP_BYTES = 1 << 28
+_LAYER_BYTES = 1 << 26
 _writing = threading.Lock()
 
 Missing = Literal["error", "zero"]
@@ -156,9 +156,9 @@ class ZarrVolume(BoxReader):
     def _read(self, slices: Slices) -> NDArray[Any]:
         asked = tuple(len(range(s.start, s.stop, s.step)) for s in slices)
         span = int(np.prod([s.stop - s.start for s in slices])) * self.dtype.itemsize
-        if max(s.step for s in slices) == 1 or span <= _STEP_BYTES:
+        if span <= _LAYER_BYTES:
             return self._read_at_once(slices)
-        # every so manieth voxel of much: the files in reach are decoded a layer at a time
+        # zarr holds three times what it reads at once, and decodes all chunks it steps through
         out = np.empty(asked, self.dtype)
         depth = self.chunks[0]
         planes = np.arange(slices[0].start, slices[0].stop, slices[0].step)
