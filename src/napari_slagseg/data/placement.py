@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import RectBivariateSpline
 
 from napari_slagseg.data.errors import SlagsegError
 from napari_slagseg.data.fields import FieldShift
 from napari_slagseg.data.volume import VoxelSize
+
+if TYPE_CHECKING:
+    from scipy.interpolate import RectBivariateSpline
 
 CutoutState = Literal["accepted", "rejected", "locked"]
 CutoutGrade = Literal["good", "doubtful", "bad", "unknown"]
@@ -74,6 +76,9 @@ class PlacementSurface:
             )
 
     def _splines(self) -> list[RectBivariateSpline]:
+        # takes as long to load as all else of this room, and few need it
+        from scipy.interpolate import RectBivariateSpline
+
         return [RectBivariateSpline(self.rows, self.columns, self.zyx[..., i]) for i in range(3)]
 
     def at(
@@ -119,6 +124,8 @@ class PlacementSurface:
         rows, columns = np.broadcast_arrays(rows, columns)
         if self.uncertainty_voxels is None:
             return np.full(rows.shape, np.nan)
+        from scipy.interpolate import RectBivariateSpline
+
         spline = RectBivariateSpline(self.rows, self.columns, self.uncertainty_voxels, kx=1, ky=1)
         return np.asarray(spline.ev(rows, columns), np.float64)
 

@@ -1,25 +1,56 @@
-"""The steps a user takes, as functions from project to project, and where they run."""
+"""The steps a user takes, as functions from project to project, and where they run.
 
-from napari_slagseg.workflow.configs import (
-    QUICK_TRAINING,
-    AnnotateConfig,
-    MeasureConfig,
-    RegisterConfig,
-    ReportConfig,
-    SegmentConfig,
-    StepConfig,
-    TrainConfig,
-)
-from napari_slagseg.workflow.pipeline import STEPS, run_pipeline, states, step_named
-from napari_slagseg.workflow.process import StepMessage, StepProcess
-from napari_slagseg.workflow.step import (
-    Step,
-    StepResult,
-    StepState,
-    last_config,
-    make_config,
-    run_step,
-)
+What is exported loads on first use: worker processes of `blockwise` need none of the steps.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_slagseg.workflow.configs import (
+        QUICK_TRAINING,
+        AnnotateConfig,
+        MeasureConfig,
+        RegisterConfig,
+        ReportConfig,
+        SegmentConfig,
+        StepConfig,
+        TrainConfig,
+    )
+    from napari_slagseg.workflow.pipeline import STEPS, run_pipeline, states, step_named
+    from napari_slagseg.workflow.process import StepMessage, StepProcess
+    from napari_slagseg.workflow.step import (
+        Step,
+        StepResult,
+        StepState,
+        last_config,
+        make_config,
+        run_step,
+    )
+
+_HOMES = {
+    "configs": (
+        "QUICK_TRAINING",
+        "AnnotateConfig",
+        "MeasureConfig",
+        "RegisterConfig",
+        "ReportConfig",
+        "SegmentConfig",
+        "StepConfig",
+        "TrainConfig",
+    ),
+    "pipeline": ("STEPS", "run_pipeline", "states", "step_named"),
+    "process": ("StepMessage", "StepProcess"),
+    "step": ("Step", "StepResult", "StepState", "last_config", "make_config", "run_step"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "QUICK_TRAINING",
