@@ -144,3 +144,18 @@ class GivesObjects:
 
     def __call__(self, block: Block, given: Any) -> BlockResult:
         return {"a": np.array([{}], dtype=object)}
+
+
+def drive(folder: str, calls: str, out: str, shape: tuple[int, int, int], edge: int) -> None:
+    """Body of a process that the tests kill: `job`, and its result as one file at the end."""
+    from napari_slagseg.data import BlockGrid
+    from napari_slagseg.workflow.blockwise import DiskRun
+    from napari_slagseg.workflow.blockwise.processes import ProcessBackend
+
+    grid = BlockGrid.of(shape, edge)
+    work = Path(folder)
+    run = DiskRun(work, grid, ProcessBackend(2, work / "logs"))
+    sums = job(work, run, Path(calls), seconds=0.02)
+    second = run.scratch("second", np.uint32)[...]
+    run.close()
+    np.savez(out, sums=sums, second=second)

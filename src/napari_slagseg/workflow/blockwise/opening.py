@@ -171,6 +171,7 @@ def open_run(
         a scheduler does not answer, or another process does the same work.
     """
     resources = resources or Resources()
+    kind = backend_name(shape, resources)
     base = work_folder(place)
     name = digest([FORMAT, step, list(shape), dict(depends_on), installed_versions()])[:16]
     folder = base / f"{step}-{name}"
@@ -189,7 +190,7 @@ def open_run(
             backend: Backend
             if cluster is not None:
                 backend = cluster.backend(folder, plan.workers, progress, cancel)
-            elif plan.workers > 1 and backend_name(shape, resources) == "processes":
+            elif plan.workers > 1 and kind == "processes":
                 backend = ProcessBackend(plan.workers, folder / "logs")
             else:
                 backend = ThreadBackend(plan.workers)

@@ -50,8 +50,8 @@ class Seal:
                 if found["machine_start"] != self._start:
                     self._kept = {k: list(v) for k, v in found["sealed"].items()}
                 self._written = {k: set(v) for k, v in found["sealed"].items()}
-        elif path.parent.is_dir():
-            self.write()
+        else:
+            self._note()
 
     def trusts(self, stage: str, record: str) -> bool:
         """Whether a record that is there may be believed."""
@@ -67,6 +67,9 @@ class Seal:
         """Have the disk keep all that was written, then say so."""
         if hasattr(os, "sync"):
             os.sync()
+        self._note()
+
+    def _note(self) -> None:
         write_json(
             self._path,
             {
