@@ -3,7 +3,11 @@
 from typing import TYPE_CHECKING, Any
 
 from napari_slagseg.descriptors.definitions import ERODED_COLUMN, definitions, fraction_columns
-from napari_slagseg.descriptors.particles import describe_particles, surface_area
+from napari_slagseg.descriptors.particles import (
+    describe_blocks,
+    describe_particles,
+    surface_area,
+)
 from napari_slagseg.descriptors.sections import describe_map, describe_sections, evenly_spaced
 from napari_slagseg.descriptors.surface_weights import direction_fractions
 
@@ -27,6 +31,7 @@ __all__ = [
     "ERODED_COLUMN",
     "OrientedBox",
     "definitions",
+    "describe_blocks",
     "describe_map",
     "describe_particles",
     "describe_sections",

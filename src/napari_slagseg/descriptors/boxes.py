@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from numba import get_num_threads
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, QhullError
 
-from napari_slagseg.data import (
-    CancelToken,
-    Progress,
-    ProgressEvent,
-    VoxelSize,
-    no_progress,
-    stop_if_cancelled,
-)
+from napari_slagseg.data import VoxelSize
 from napari_slagseg.descriptors.hull_boxes import extreme_corners, smallest_box
 from napari_slagseg.descriptors.rectangles import rectangle_around
 
@@ -26,7 +16,6 @@ from napari_slagseg.descriptors.rectangles import rectangle_around
 # polishing 400 starts, mean (largest): 6 starts 0.8 % (10 %), 24: 0.6 % (8 %), 96: 0.2 % (5 %).
 # From 6 to 24 costs a quarter more time, to 96 three times as much.
 _POLISHED = 24
-_BATCH = 256
 
 
 @dataclass(frozen=True)
@@ -69,7 +58,14 @@ def _flat_box(points: NDArray[np.float64], axes: NDArray[np.float64], rank: int)
     return _ordered(lengths, axes)
 
 
-def _box_of_points(points: NDArray[np.float64]) -> OrientedBox:
+def box_of_points(points: NDArray[np.float64]) -> OrientedBox:
+    """`minimum_box` of points; the last bits of the lengths hang on their order.
+
+    Parameters
+    ----------
+    points : (n, 3) float64
+        In the unit of the lengths; n above 0.
+    """
     centred = points - points.mean(axis=0)
     _, spread, principal = np.linalg.svd(centred, full_matrices=len(points) < 3)
     spread = np.pad(spread, (0, 3 - len(spread)))
@@ -160,58 +156,7 @@ def minimum_box(
         points = np.asarray(array, dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != 3 or not len(points):
         raise ValueError(f"points of shape {points.shape}: needs (n, 3) with n > 0")
-    return _box_of_points(points * np.asarray(spacing, dtype=np.float64))
+    return box_of_points(points * np.asarray(spacing, dtype=np.float64))
 
 
-def _batches(n: int) -> Iterator[range]:
-    for start in range(0, n, _BATCH):
-        yield range(start, min(start + _BATCH, n))
-
-
-def particle_boxes(
-    particles: NDArray[np.uint32],
-    values: NDArray[np.int64],
-    low: NDArray[np.int32],
-    high: NDArray[np.int32],
-    spacing: VoxelSize,
-    *,
-    progress: Progress = no_progress,
-    cancel: CancelToken | None = None,
-) -> NDArray[np.float64]:
-    """Box lengths ``a1 >= a2 >= a3`` of many particles, in parallel threads.
-
-    Parameters
-    ----------
-    particles : (z, y, x) uint32
-    values : (n,)
-        Value of each particle in `particles`.
-    low, high : (n, 3)
-        Bounding boxes, both ends inside.
-    spacing : (z, y, x)
-
-    Returns
-    -------
-    (n, 3) float64
-    """
-    lengths = np.empty((len(values), 3))
-    edges = np.asarray(spacing, dtype=np.float64)
-
-    def measure(batch: range) -> None:
-        for i in batch:
-            if cancel is not None and cancel.is_set():
-                return
-            cut = tuple(slice(a, b + 1) for a, b in zip(low[i], high[i]))
-            points = extreme_corners(particles[cut], np.uint32(values[i]))
-            lengths[i] = _box_of_points(points * edges).lengths
-
-    done = 0
-    with ThreadPoolExecutor(max_workers=get_num_threads()) as pool:
-        for batch, _ in zip(_batches(len(values)), pool.map(measure, _batches(len(values)))):
-            stop_if_cancelled(cancel)
-            done += len(batch)
-            progress(ProgressEvent("fitting boxes", done / len(values)))
-    stop_if_cancelled(cancel)
-    return lengths
-
-
-__all__ = ["OrientedBox", "minimum_box", "particle_boxes"]
+__all__ = ["OrientedBox", "box_of_points", "minimum_box"]

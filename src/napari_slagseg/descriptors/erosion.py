@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
-from napari_slagseg.data import CancelToken, stop_if_cancelled
+from napari_slagseg.data import Box
 
 
-@njit(cache=True, parallel=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _outermost(labels, depth):  # type: ignore[no-untyped-def]
     """Depth 1 for voxels with one of six neighbours outside their particle."""
     planes, height, width = labels.shape
-    for z in prange(planes):
+    for z in range(planes):
         for y in range(height):
             for x in range(width):
                 label = labels[z, y, x]
-                if label and (
+                if label > 0 and (
                     z == 0
                     or y == 0
                     or x == 0
@@ -34,20 +34,20 @@ def _outermost(labels, depth):  # type: ignore[no-untyped-def]
                     depth[z, y, x] = 1
 
 
-@njit(cache=True, parallel=True, nogil=True)
+@njit(cache=True, nogil=True)
 def _next_layer(labels, depth, layer):  # type: ignore[no-untyped-def]
     """Depth `layer` for voxels without one that touch depth ``layer - 1``.
 
-    In place and in parallel: only zeros become `layer`, and only ``layer - 1`` is asked for.
-    A voxel without a depth has six neighbours of its own particle, all inside the volume.
+    In place: only zeros become `layer`, and only ``layer - 1`` is asked for.
+    A voxel without a depth has six neighbours of its own particle, all in the array.
     """
     planes, height, width = labels.shape
     before = layer - 1
-    for z in prange(1, planes - 1):
+    for z in range(1, planes - 1):
         for y in range(1, height - 1):
             for x in range(1, width - 1):
                 if (
-                    labels[z, y, x]
+                    labels[z, y, x] > 0
                     and depth[z, y, x] == 0
                     and (
                         depth[z - 1, y, x] == before
@@ -61,49 +61,44 @@ def _next_layer(labels, depth, layer):  # type: ignore[no-untyped-def]
                     depth[z, y, x] = layer
 
 
-@njit(cache=True, nogil=True)
-def _count_layer(  # type: ignore[no-untyped-def]
-    labels, phases, depth, layer, row_of, slot_of, target, surface
-):
-    planes, height, width = labels.shape
-    for z in range(planes):
-        for y in range(height):
-            for x in range(width):
-                if depth[z, y, x] == layer:
-                    row = row_of[labels[z, y, x]]
-                    if row >= 0:
-                        surface[row, 0 if slot_of[phases[z, y, x]] == target else 1] += 1
-
-
 def eroded_surface(
-    particles: NDArray[np.uint32],
-    phases: NDArray[np.integer],
-    row_of: NDArray[np.int32],
-    slot_of: NDArray[np.int32],
-    target_slot: int,
-    n_rows: int,
+    particles: NDArray[np.integer],
+    is_target: NDArray[np.bool_],
+    inner: Box,
+    labels: NDArray[np.int64],
     layers: int,
-    *,
-    cancel: CancelToken | None = None,
 ) -> NDArray[np.int64]:
-    """Surface voxels, (target, rest), of each particle after `layers` erosions.
+    """Surface voxels, (target, rest), of each label of a block after `layers` erosions.
 
     Each particle is eroded on its own with the six-neighbour cross; outside the
-    volume counts as outside the particle. Needs one byte a voxel.
+    volume counts as outside the particle.
+
+    Parameters
+    ----------
+    particles : (z, y, x) uint32 or int64
+        The block with ``layers + 1`` voxels on each side, as far as the volume reaches. The
+        array's own sides count as the volume's: where they are not, this reaches
+        no deeper than `layers` voxels, short of the block.
+    is_target : (z, y, x) bool
+        Of the block alone.
+    inner : Box
+        The block within `particles`.
+    labels : (n,)
+        All labels of the block, rising.
 
     Returns
     -------
-    (n_rows, 2) int64
-        Zeros for particles that vanish.
+    (n, 2) int64
+        Zeros for particles that vanish. Needs one byte a voxel of `particles`.
     """
     depth = np.zeros(particles.shape, dtype=np.uint8)
     _outermost(particles, depth)
     for layer in range(2, layers + 2):
-        stop_if_cancelled(cancel)
         _next_layer(particles, depth, layer)
-    surface = np.zeros((n_rows, 2), dtype=np.int64)
-    stop_if_cancelled(cancel)
-    _count_layer(particles, phases, depth, layers + 1, row_of, slot_of, target_slot, surface)
+    surface = np.zeros((len(labels), 2), dtype=np.int64)
+    places = np.nonzero(depth[inner] == layers + 1)
+    rows = np.searchsorted(labels, particles[inner][places])
+    np.add.at(surface, (rows, np.where(is_target[places], 0, 1)), 1)
     return surface
 
 

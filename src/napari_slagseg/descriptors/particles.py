@@ -7,39 +7,51 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_slagseg.data import (
+    Block,
+    BlockGrid,
+    BlockRun,
     CancelToken,
     ParticleTable,
     PhaseTable,
     Progress,
     SlagsegError,
+    ThreadRun,
+    VolumeLike,
     VoxelSize,
     checked_voxel_size,
     no_progress,
-    stop_if_cancelled,
 )
 from napari_slagseg.descriptors.definitions import ERODED_COLUMN, definitions, fraction_columns
 from napari_slagseg.descriptors.formulas import ball_diameter, ball_surface, ratio
 from napari_slagseg.descriptors.surface_weights import pair_weights
 
+_EDGES = (64, 128, 512)
+"""Blocks of volumes in memory: long lines, and buffers that stay in a core's own cache."""
+
 
 def checked_shapes(
-    particles: NDArray[np.integer], phases: NDArray[np.integer], axes: int
-) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
-    """Both arrays, or a clear error where they do not fit each other."""
-    particles, phases = np.asarray(particles), np.asarray(phases)
-    if particles.shape != phases.shape:
+    particles: VolumeLike, phases: VolumeLike, axes: int
+) -> tuple[VolumeLike, VolumeLike]:
+    """Both volumes, or a clear error where they do not fit each other."""
+    particles, phases = _volume(particles), _volume(phases)
+    if tuple(particles.shape) != tuple(phases.shape):
         raise SlagsegError(
-            f"The particle labels have the shape {particles.shape} and the phases "
-            f"{phases.shape}; they must be of the same shape. "
+            f"The particle labels have the shape {tuple(particles.shape)} and the phases "
+            f"{tuple(phases.shape)}; they must be of the same shape. "
             "Are they from the same segmentation?"
         )
-    if particles.ndim != axes:
+    if len(particles.shape) != axes:
         order = "(z, y, x)" if axes == 3 else "(row, column)"
         raise SlagsegError(
-            f"The particle labels are {particles.ndim}-D {particles.shape}; "
+            f"The particle labels are {len(particles.shape)}-D {tuple(particles.shape)}; "
             f"{axes} axes {order} are needed here."
         )
     return particles, phases
+
+
+def _volume(values: VolumeLike) -> VolumeLike:
+    # lists and the like; whatever is read by boxes stays where it is
+    return values if isinstance(values, VolumeLike) else np.asarray(values)
 
 
 def checked_erosion(erosion_voxels: int) -> int:
@@ -52,22 +64,23 @@ def checked_erosion(erosion_voxels: int) -> int:
 
 
 def describe_particles(
-    particles: NDArray[np.integer],
-    phases: NDArray[np.integer],
+    particles: VolumeLike,
+    phases: VolumeLike,
     voxel_size_um: float | VoxelSize,
     table: PhaseTable,
     *,
     erosion_voxels: int = 0,
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
+    threads: int | None = None,
 ) -> ParticleTable:
     """Measure size, shape, composition and liberation of every particle.
 
     Parameters
     ----------
     particles : (z, y, x) integer
-        Labels; 0 and below is no particle. Labels may have gaps. Read without a
-        copy where they are uint32.
+        Labels; 0 and below is no particle. Labels may have gaps and may be large. Read
+        without a copy where they are uint32 or int64.
     phases : (z, y, x) integer
         Ids of `table`; uint8 and int16 are read without a copy. Particle voxels of
         phase 0 or -1 count in ``n_voxels`` (and as "not target") but in no fraction.
@@ -78,9 +91,11 @@ def describe_particles(
     erosion_voxels : int, default 0
         Above 0, a column ``surface_liberation_eroded`` follows the fractions: surface
         liberation after so many voxels of each particle's rim are taken off (K 3.3);
-        NaN for particles that vanish. Needs one byte a voxel.
+        NaN for particles that vanish.
     progress, cancel
         See `napari_slagseg.data`.
+    threads : int, optional
+        Blocks that are measured at the same time; by default as many as numba uses.
 
     Returns
     -------
@@ -99,45 +114,112 @@ def describe_particles(
     -----
     Kirstein et al., section 2.4, Eq. 4 to 7; the columns' definitions come with the
     table. Beyond the border of the volume is background. The numbers do not depend
-    on how many threads take part.
+    on how many threads take part. This is `describe_blocks` for volumes in memory.
+    """
+    particles, phases = checked_shapes(particles, phases, 3)
+    if threads is None:
+        from numba import get_num_threads
+
+        threads = get_num_threads()
+    shape = tuple(max(1, n) for n in particles.shape)
+    layers = checked_erosion(erosion_voxels)
+    edges = tuple(max(edge, 4 * layers) for edge in _EDGES)
+    run = ThreadRun(BlockGrid.of(shape, edges), threads, progress, cancel)
+    return describe_blocks(
+        particles, phases, voxel_size_um, table, run, erosion_voxels=erosion_voxels
+    )
+
+
+def describe_blocks(
+    particles: VolumeLike,
+    phases: VolumeLike,
+    voxel_size_um: float | VoxelSize,
+    table: PhaseTable,
+    run: BlockRun,
+    *,
+    erosion_voxels: int = 0,
+    part: tuple[float, float] = (0.0, 1.0),
+) -> ParticleTable:
+    """Measure every particle of a volume that is read by blocks.
+
+    Parameters
+    ----------
+    particles, phases, voxel_size_um, table, erosion_voxels
+        As for `describe_particles`; the volumes are read by boxes, each block with
+        ``erosion_voxels + 1`` voxels around it.
+    run : BlockRun
+        Over the volumes' shape. Two stages, "measure" and "boxes".
+    part : (float, float)
+        From where to where in the work's progress bar this goes.
+
+    Returns
+    -------
+    ParticleTable
+        Whatever the blocks and the number of workers, the same to the last bit.
+
+    Raises
+    ------
+    SlagsegError
+        As `describe_particles`, and if the run is over another shape.
+    CancelledError
+
+    Notes
+    -----
+    A worker needs the block (with its surroundings) and, on top, about 6 MB, or 8 (7 +
+    phases) bytes for each label in the block if there are more than 4096. Who
+    calls holds about 16 (17 + phases) bytes for each particle in each block it lies in. The
+    corners that boxes are fitted to lie in the run's store: 0.2 bytes a voxel for
+    particles of 24 voxels, less for larger ones.
     """
     # numba takes a second to import: only those who measure wait for it
-    from napari_slagseg.descriptors.boxes import particle_boxes
-    from napari_slagseg.descriptors.erosion import eroded_surface
+    from napari_slagseg.descriptors.block_sums import MeasureBlock, merged
+    from napari_slagseg.descriptors.box_stage import fitted_boxes
     from napari_slagseg.descriptors.labels_present import (
         check_known_phases,
-        label_rows,
+        check_label_type,
         phase_slots,
     )
-    from napari_slagseg.descriptors.voxel_pass import voxel_sums
 
     particles, phases = checked_shapes(particles, phases, 3)
     spacing = checked_voxel_size(voxel_size_um)
     layers = checked_erosion(erosion_voxels)
-    slots = phase_slots(phases, table)
-    rows = label_rows(particles)
-    n = len(rows.labels)
-    stop_if_cancelled(cancel)
+    slots = phase_slots(phases.dtype, table)
+    check_label_type(particles.dtype)
+    shape = tuple(particles.shape)
+    if tuple(run.grid.shape) != tuple(max(1, n) for n in shape):
+        raise SlagsegError(
+            f"The blocks are those of a volume of shape {run.grid.shape}, but the particle labels "
+            f"have the shape {shape}. Open the run for this volume."
+        )
     weights, unit = pair_weights(spacing)
-    sums = voxel_sums(
-        rows.array, slots.array, rows.row_of, slots.slot_of, slots.target, n, weights,
-        progress=progress, cancel=cancel,
-    )  # fmt: skip
-    check_known_phases(sums.counts, rows.array, slots.array, table)
-    values = np.flatnonzero(rows.row_of >= 0)
-    axes = particle_boxes(
-        rows.array, values, sums.low, sums.high, spacing, progress=progress, cancel=cancel
+    task = MeasureBlock(particles, phases, slots, tuple(weights.tolist()), layers, run.store)
+    middle = part[0] + 0.5 * (part[1] - part[0])
+    results = run.stage(
+        "measure",
+        task,
+        # a volume without voxels has no blocks to measure
+        blocks=None if min(shape) else [],
+        says="measuring voxels",
+        part=(part[0], middle),
     )
+    check_known_phases(
+        (phase for result in results.values() for phase in result["strange"].tolist()), table
+    )
+    sums, eroded = merged(results.values(), slots.n_phases)
+    labels_of = {index: result["labels"] for index, result in results.items()}
+    del results
+    axes = fitted_boxes(run, labels_of, sums.labels, sums.low, spacing, (middle, part[1]))
 
     n_voxels = sums.counts.sum(axis=1)
     n_target = sums.counts[:, slots.target]
     voxel_volume = float(np.prod(spacing))
     volume = n_voxels * voxel_volume
-    target_outside, rest_outside, interface = sums.pairs.T * unit
-    surface = target_outside + rest_outside
-    at_border = (sums.low == 0) | (sums.high == np.array(particles.shape) - 1)
+    outside = sums.edges.sum(axis=1) - 2 * sums.inner
+    interface = sums.inner * unit
+    surface = outside * unit
+    at_border = (sums.low == 0) | (sums.high == np.array(shape) - 1)
     columns: dict[str, NDArray[np.generic]] = {
-        "label": rows.labels,
+        "label": sums.labels,
         "touches_border": at_border.any(axis=1),
         "n_voxels": n_voxels,
         "volume_um3": volume,
@@ -150,7 +232,7 @@ def describe_particles(
         "elongation": ratio(axes[:, 1], axes[:, 0]),
         "flatness": ratio(axes[:, 2], axes[:, 1]),
         "volume_liberation": ratio(n_target, n_voxels),
-        "surface_liberation": ratio(sums.surface[:, 0], sums.surface.sum(axis=1)),
+        "surface_liberation": ratio(sums.surface[:, 1], sums.surface.sum(axis=1)),
         "intergrowth_boundary_um2": interface,
         "amstutz_giger_index": ratio(interface, interface + surface),
         "normalized_intergrowth_boundary": ratio(
@@ -162,10 +244,6 @@ def describe_particles(
     for slot, name in enumerate(fraction_columns(table)):
         columns[name] = ratio(sums.counts[:, slot], n_voxels)
     if layers:
-        eroded = eroded_surface(
-            rows.array, slots.array, rows.row_of, slots.slot_of, slots.target, n, layers,
-            cancel=cancel,
-        )  # fmt: skip
         columns[ERODED_COLUMN] = ratio(eroded[:, 0], eroded.sum(axis=1))
     return ParticleTable(
         frame=pd.DataFrame(columns),
@@ -205,22 +283,23 @@ def surface_area(mask: NDArray[np.generic], spacing: float | VoxelSize = (1.0, 1
     >>> bool(abs(surface_area(ball) / (4 * np.pi * 20**2) - 1) < 0.005)
     True
     """
-    from napari_slagseg.descriptors.voxel_pass import voxel_sums
+    from napari_slagseg.descriptors.block_sums import MeasureBlock
+    from napari_slagseg.descriptors.labels_present import PhaseSlots
 
     labels = (np.asarray(mask) != 0).astype(np.uint32)
     if labels.ndim != 3:
         raise SlagsegError(f"The mask is {labels.ndim}-D; a surface needs three axes (z, y, x).")
     weights, unit = pair_weights(checked_voxel_size(spacing, "The spacing"))
-    sums = voxel_sums(
-        labels,
-        np.zeros(labels.shape, dtype=np.uint8),
-        np.array([-1, 0], dtype=np.int32),
-        np.zeros(256, dtype=np.int32),
-        0,
-        1,
-        weights,
-    )
-    return float(sums.pairs[0].sum() * unit)
+    phases = np.broadcast_to(np.uint8(1), labels.shape)
+    task = MeasureBlock(labels, phases, PhaseSlots((1,), 0), tuple(weights.tolist()), 0, None)
+    whole = Block((0, 0, 0), (0, 0, 0), labels.shape)
+    return float(task(whole, None)["edges"].sum() * unit) if labels.size else 0.0
 
 
-__all__ = ["describe_particles", "surface_area"]
+__all__ = [
+    "checked_erosion",
+    "checked_shapes",
+    "describe_blocks",
+    "describe_particles",
+    "surface_area",
+]

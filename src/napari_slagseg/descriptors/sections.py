@@ -17,6 +17,7 @@ from napari_slagseg.data import (
     Progress,
     ProgressEvent,
     SlagsegError,
+    VolumeLike,
     VoxelSize,
     checked_voxel_size,
     no_progress,
@@ -48,20 +49,22 @@ def _describe_plane(
 ) -> pd.DataFrame:
     from napari_slagseg.descriptors.labels_present import (
         check_known_phases,
-        label_rows,
         phase_slots,
+        phase_values,
+        strange_phases,
     )
+    from napari_slagseg.descriptors.plane_keys import plane_keys
     from napari_slagseg.descriptors.plane_pass import plane_boxes, plane_sums
 
-    slots = phase_slots(phases, table)
-    rows = label_rows(labels)
-    n = len(rows.labels)
-    keys = (rows.row_of + 1)[rows.array]
+    slots = phase_slots(phases.dtype, table)
+    present, keys = plane_keys(labels)
+    n = len(present)
+    ids = np.ascontiguousarray(phase_values(phases))
     sums = plane_sums(
-        keys, slots.array, slots.slot_of, slots.target, n, spacing,
+        keys, ids, slots.lookup(ids.dtype), slots.target, n, spacing,
         layers=layers, neighborhood=neighborhood,
     )  # fmt: skip
-    check_known_phases(sums.counts, rows.array, slots.array, table)
+    check_known_phases(strange_phases(sums.counts, keys, ids, slots).tolist(), table)
     sides = plane_boxes(keys, sums.low, sums.high, spacing[0], spacing[1])
 
     n_pixels = sums.counts.sum(axis=1)
@@ -75,7 +78,7 @@ def _describe_plane(
     at_border = (sums.low == 0) | (sums.high == np.array(labels.shape) - 1)
     columns: dict[str, NDArray[np.generic]] = {
         "section": np.full(n, section, dtype=np.int64),
-        "label": rows.labels,
+        "label": present,
         "touches_border": at_border.any(axis=1),
         "n_pixels": n_pixels,
         "area_um2": area,
@@ -110,9 +113,17 @@ def evenly_spaced(n_planes: int, n_sections: int = DEFAULT_SECTIONS) -> NDArray[
     return ((np.arange(n_sections) + 0.5) * n_planes / n_sections).astype(np.int64)
 
 
+def _plane(volume: VolumeLike, axis: int, index: int) -> NDArray[np.integer]:
+    """One plane, the only part of the volume that is read."""
+    box = tuple(
+        slice(index, index + 1) if k == axis else slice(0, n) for k, n in enumerate(volume.shape)
+    )
+    return np.asarray(volume[box]).squeeze(axis)
+
+
 def describe_sections(
-    particles: NDArray[np.integer],
-    phases: NDArray[np.integer],
+    particles: VolumeLike,
+    phases: VolumeLike,
     voxel_size_um: float | VoxelSize,
     table: PhaseTable,
     *,
@@ -133,7 +144,7 @@ def describe_sections(
     Parameters
     ----------
     particles, phases : (z, y, x) integer
-        As for `describe_particles`.
+        As for `describe_particles`; read plane by plane, one in memory at a time.
     voxel_size_um : float or (z, y, x)
     table : PhaseTable
         With the target phase set.
@@ -179,8 +190,8 @@ def describe_sections(
         stop_if_cancelled(cancel)
         frames.append(
             _describe_plane(
-                np.take(particles, index, axis=axis),
-                np.take(phases, index, axis=axis),
+                _plane(particles, axis, index),
+                _plane(phases, axis, index),
                 (row, column),
                 table,
                 index,
@@ -239,11 +250,23 @@ def describe_map(
     """
     if particles is None:
         particles = label_map_particles(mineral_map)
-    labels, phases = checked_shapes(particles, mineral_map.phases, 2)
+    checked_shapes(particles, mineral_map.phases, 2)
     layers = checked_erosion(erosion_voxels)
     edge = float(mineral_map.pixel_size_um)
     frame = _describe_plane(
-        labels, phases, (edge, edge), table, section, layers, _checked_neighborhood(neighborhood)
+        np.asarray(particles),
+        mineral_map.phases,
+        (edge, edge),
+        table,
+        section,
+        layers,
+        _checked_neighborhood(neighborhood),
+        mineral_map.phases,
+        (edge, edge),
+        table,
+        section,
+        layers,
+        _checked_neighborhood(neighborhood),
     )
     return ParticleTable(
         frame=frame,

@@ -1,12 +1,13 @@
-"""One pass over the voxels: everything that is a sum over a particle's voxels.
+"""One pass over a block's voxels: everything that is a sum over a particle's voxels.
 
-Planes are read once and written as codes into three padded buffers that roll
-along z; the padding is background, so a particle that reaches the border of the
-volume has a surface there. Every 2x2x2 cube owns 13 voxel pairs (its three low
-edges, both diagonals of its three low faces, four space diagonals), so that the
-cubes together own every pair of neighbours once.
+Planes are read once and written as codes into three padded buffers that roll along z; the
+padding is background, so a particle that reaches the border of the volume has a surface
+there. A block owns its voxels and the cubes of 2x2x2 voxels whose low corner it owns;
+cubes at -1, below the volume, belong to the block above them. So the sums of the
+blocks add up to those of the whole, and as all are whole numbers, to the last bit.
 
-All sums are integers, hence independent of how the work is shared out.
+A block's labels are numbered as they are met: neither time nor memory depends on how
+large or how many the labels of the whole volume are.
 """
 
 from __future__ import annotations
@@ -14,286 +15,276 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import get_num_threads, njit, prange
+from numba import njit
 from numpy.typing import NDArray
 
-from napari_slagseg.data import CancelToken, Progress, ProgressEvent, no_progress, stop_if_cancelled
-from napari_slagseg.descriptors.surface_weights import DIRECTIONS
-
-_CHUNK_VOXELS = 1 << 25  # between two looks at the cancel token: well under a second
-_MINIMUM_SLAB = 4  # planes; a slab reads two planes more than its own
-
-# The corners of each pair inside the cube. Corner number: 4 z + 2 y + x. A direction
-# with a negative step starts at the high end of that axis.
-_PAIRS = np.array(
-    [
-        [
-            (2 if dy < 0 else 0) + (1 if dx < 0 else 0),
-            4 * dz + (2 if dy > 0 else 0) + (1 if dx > 0 else 0),
-        ]
-        for dz, dy, dx in DIRECTIONS
-    ],
-    dtype=np.int64,
+from napari_slagseg.data import Triple
+from napari_slagseg.descriptors.corner_chains import plane_chains
+from napari_slagseg.descriptors.cube_pairs import (
+    add_cubes,
+    add_surface,
+    mixed_cubes,
+    not_zero,
+    surface_flags,
 )
+from napari_slagseg.descriptors.line_runs import encode_line, run_starts
+
+_FEW_ROWS = 1 << 12  # labels in a block, as a rule
+_MANY_ROWS = 32767  # as many as codes of 16 bits hold
 
 
 @dataclass(frozen=True)
 class VoxelSums:
-    """Sums over the voxels of each particle; row i belongs to ``labels[i]``.
+    """Sums over voxels of each label; row i belongs to ``labels[i]``.
+
+    Sums of several blocks are added (`counts`, `moments`, `edges`, `inner`, `surface`) or
+    compared (`low`, `high`). A label that only touches the block may have rows with
+    edges alone.
 
     Attributes
     ----------
-    counts : (n, phases + 1) int64
-        Voxels by phase, in the order of the phase lookup; the last column holds
-        voxels whose phase is background or unknown.
+    labels : (n,) int64
+        Rising.
+    counts : (n, phases + 2) int64
+        Voxels by phase slot, see `labels_present.PhaseSlots`.
     moments : (n, 3) int64
-        Sums of the z, y and x indices.
-    low, high : (n, 3) int32
-        Bounding box, both ends inside.
-    pairs : (n, 3) int64
-        Weighted pairs target-outside, rest-outside, target-rest.
+        Sums of the z, y and x indices in the volume.
+    low, high : (n, 3) int64
+        Bounding box in the volume, both ends inside; high is below low where there
+        are no voxels.
+    edges : (n, 2) int64
+        Weighted pairs with one end in the (rest, target) of the particle.
+    inner : (n,) int64
+        Weighted pairs between target and rest of the particle: they are in both edges.
     surface : (n, 2) int64
-        Surface voxels that are (target, rest).
+        Surface voxels that are (rest, target).
     """
 
+    labels: NDArray[np.int64]
     counts: NDArray[np.int64]
     moments: NDArray[np.int64]
-    low: NDArray[np.int32]
-    high: NDArray[np.int32]
-    pairs: NDArray[np.int64]
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+    edges: NDArray[np.int64]
+    inner: NDArray[np.int64]
     surface: NDArray[np.int64]
 
 
-@njit(cache=True, nogil=True)
-def _encode(labels, phases, row_of, slot_of, target, out):  # type: ignore[no-untyped-def]
-    """Code of each voxel: 0 outside, else 2 (row + 1) + (is target)."""
-    height, width = labels.shape
-    for y in range(height):
-        for x in range(width):
-            row = row_of[labels[y, x]]
-            if row < 0:
-                out[y + 1, x + 1] = 0
-            else:
-                out[y + 1, x + 1] = 2 * (row + 1) + (slot_of[phases[y, x]] == target)
+@dataclass(frozen=True)
+class CornerPieces:
+    """Corners that can be corners of the hulls of particles, as `corner_chains` finds them.
+
+    Attributes
+    ----------
+    labels : (p,) int64
+        Label of each piece.
+    pieces : (p, 3) int32
+        Plane of voxels z in the block; points in its lower and its upper chain.
+    points : (m, 2) uint16 or int32
+        Corners (y, x) in the block, piece by piece; the corner of voxel i is i.
+    """
+
+    labels: NDArray[np.int64]
+    pieces: NDArray[np.int32]
+    points: NDArray[np.integer]
 
 
 @njit(cache=True, nogil=True)
-def _count(z, labels, phases, row_of, slot_of, counts, moments, box):  # type: ignore[no-untyped-def]
-    """Counts, index sums and boxes of one plane, by runs along x."""
-    height, width = labels.shape
-    for y in range(height):
-        x = 0
-        while x < width:
-            label = labels[y, x]
-            phase = phases[y, x]
-            start = x
-            x += 1
-            while x < width and labels[y, x] == label and phases[y, x] == phase:
-                x += 1
-            row = row_of[label]
-            if row < 0:
-                continue
-            length = x - start
-            counts[row, slot_of[phase]] += length
-            moments[row, 0] += z * length
-            moments[row, 1] += y * length
-            moments[row, 2] += (start + x - 1) * length // 2
-            box[row, 0] = min(box[row, 0], z)
-            box[row, 1] = min(box[row, 1], y)
-            box[row, 2] = min(box[row, 2], start)
-            box[row, 3] = max(box[row, 3], z)
-            box[row, 4] = max(box[row, 4], y)
-            box[row, 5] = max(box[row, 5], x - 1)
-
-
-@njit(cache=True, nogil=True)
-def _surface_voxels(below, here, above, surface):  # type: ignore[no-untyped-def]
-    """Count voxels with one of six neighbours outside the particle."""
-    height, width = here.shape
-    for y in range(1, height - 1):
-        for x in range(1, width - 1):
-            code = here[y, x]
-            if code == 0:
-                continue
-            row = code >> 1
-            if (
-                here[y, x - 1] >> 1 != row
-                or here[y, x + 1] >> 1 != row
-                or here[y - 1, x] >> 1 != row
-                or here[y + 1, x] >> 1 != row
-                or below[y, x] >> 1 != row
-                or above[y, x] >> 1 != row
-            ):
-                surface[row - 1, 1 - (code & 1)] += 1
-
-
-@njit(cache=True, nogil=True)
-def _cubes(low, high, pair_corners, weights, pairs):  # type: ignore[no-untyped-def]
-    """Weighted pairs of the cubes between two planes."""
-    height, width = low.shape
-    corner = np.empty(8, dtype=np.int32)
-    for y in range(height - 1):
-        left_same = low[y, 0] == low[y + 1, 0] == high[y, 0] == high[y + 1, 0]
-        for x in range(width - 1):
-            a = low[y, x + 1]
-            right_same = a == low[y + 1, x + 1] and a == high[y, x + 1] and a == high[y + 1, x + 1]
-            if left_same and right_same and a == low[y, x]:
-                continue
-            left_same = right_same
-            corner[0] = low[y, x]
-            corner[1] = a
-            corner[2] = low[y + 1, x]
-            corner[3] = low[y + 1, x + 1]
-            corner[4] = high[y, x]
-            corner[5] = high[y, x + 1]
-            corner[6] = high[y + 1, x]
-            corner[7] = high[y + 1, x + 1]
-            for pair in range(13):
-                p = corner[pair_corners[pair, 0]]
-                q = corner[pair_corners[pair, 1]]
-                if p == q:
-                    continue
-                weight = weights[pair]
-                if p >> 1 == q >> 1:
-                    pairs[(p >> 1) - 1, 2] += weight
-                else:
-                    if p:
-                        pairs[(p >> 1) - 1, 1 - (p & 1)] += weight
-                    if q:
-                        pairs[(q >> 1) - 1, 1 - (q & 1)] += weight
-
-
-@njit(cache=True, parallel=True, nogil=True)
 def _measure(  # type: ignore[no-untyped-def]
-    labels,
-    phases,
-    first,
-    last,
-    row_of,
-    slot_of,
-    target,
-    pair_corners,
-    weights,
-    counts,
-    moments,
-    box,
-    pairs,
-    surface,
-    planes,
-):
-    """Add planes first..last-1 to the sums, one slab for each row of the accumulators."""
-    workers = counts.shape[0]
-    depth = labels.shape[0]
-    for worker in prange(workers):
-        z0 = first + (last - first) * worker // workers
-        z1 = first + (last - first) * (worker + 1) // workers
-        if z1 > z0:
-            buffer = planes[worker]
-            for z in range(z0 - 1, z1 + 1):
-                slot = (z + 3) % 3
-                if 0 <= z < depth:
-                    _encode(labels[z], phases[z], row_of, slot_of, target, buffer[slot])
-                else:
-                    buffer[slot, :, :] = 0
-                if z0 <= z < z1:
-                    _count(
-                        z,
-                        labels[z],
-                        phases[z],
-                        row_of,
-                        slot_of,
-                        counts[worker],
-                        moments[worker],
-                        box[worker],
-                    )
-                if z > z0:
-                    _surface_voxels(
-                        buffer[(z + 1) % 3],
-                        buffer[(z + 2) % 3],
-                        buffer[slot],
-                        surface[worker],
-                    )
-                # the cube whose low plane is z - 1; plane -1 belongs to the first slab
-                if z > z0 or z0 == 0 == z:
-                    _cubes(buffer[(z + 2) % 3], buffer[slot], pair_corners, weights, pairs[worker])
+    labels, phases, labels_layout, phases_layout, outer, halo, own, start, slot_of, target, cut,
+    planes, keys, rows, found, n_found, sums, box, edges, inner, surface, points,
+):  # fmt: skip
+    """All sums of one block; labels and phases are flat, a layout is (first, plane, line).
+
+    `outer` is the shape that is read, `halo` the voxels read below the block, `own`
+    its own shape, `start` where it begins in the volume.
+    """
+    depth, height, width = own
+    n_x = width + 1 - halo[2]  # cubes in a line
+    first_x = halo[2]
+    wide = (width + 2 + 7) // 8
+    words = np.zeros(wide, dtype=np.uint64)
+    flags = words.view(np.uint8)
+    starts = np.empty(8 * wide + 2, dtype=np.int64)
+    places = np.empty(8 * wide + 1, dtype=np.uint32)
+    line_words = np.zeros(wide, dtype=np.uint64)
+    line_flags = line_words.view(np.uint8)
+
+    limit = found.size
+    last_extent = np.full(limit + 1, -1, dtype=np.int32)
+    first_extent = np.empty(limit + 1, dtype=np.int32)
+    in_plane = np.empty(limit + 1, dtype=np.int32)
+    extents = np.empty((min(limit, width) * height, 4), dtype=np.int32)
+    n_extents = np.zeros(2, dtype=np.int64)
+    chain_y = np.empty(2 * height + 2, dtype=np.int64)
+    chain_x = np.empty(2 * height + 2, dtype=np.int64)
+    pieces = np.empty((64, 4), dtype=np.int32)
+    n_pieces = 0
+    n_points = 0
+    place = np.zeros(5, dtype=np.int64)
+
+    for p in range(1 - halo[0], depth + 2):
+        here = planes[p % 3]
+        k = p - 1 + halo[0]
+        if k >= outer[0]:
+            here[:, :] = 0
+        else:
+            n_extents[:] = 0
+            for j in range(outer[1]):
+                q = j + 1 - halo[1]
+                a = labels_layout[0] + k * labels_layout[1] + j * labels_layout[2]
+                b = phases_layout[0] + k * phases_layout[1] + j * phases_layout[2]
+                line = labels[a : a + outer[2]]
+                beside = phases[b : b + outer[2]]
+                n_runs = run_starts(line, beside, line_flags, line_words, starts)
+                owned = 1 <= p <= depth and 1 <= q <= height
+                place[0] = start[0] + p - 1
+                place[1] = start[1] + q - 1
+                place[2] = start[2] - halo[2]
+                place[3] = q - 1
+                place[4] = -halo[2]
+                if not encode_line(
+                    line, beside, starts, n_runs,
+                    halo[2] if owned else 0, halo[2] + width if owned else 0,
+                    place, slot_of, target, here[q, 1 - halo[2] :],
+                    keys, rows, found, n_found, sums, extents, last_extent, first_extent,
+                    in_plane, n_extents,
+                ):  # fmt: skip
+                    return False, pieces[:0], points[:0]
+            if n_extents[1]:
+                if n_pieces + n_extents[1] > pieces.shape[0]:
+                    more = np.empty((2 * pieces.shape[0] + n_extents[1], 4), dtype=np.int32)
+                    more[:n_pieces] = pieces[:n_pieces]
+                    pieces = more
+                if n_points + 4 * n_extents[0] > points.shape[0]:
+                    room = np.empty((2 * points.shape[0] + 4 * n_extents[0], 2), dtype=points.dtype)
+                    room[:n_points] = points[:n_points]
+                    points = room
+                n_pieces, n_points = plane_chains(
+                    p - 1, extents, in_plane, n_extents[1], first_extent, last_extent, box,
+                    chain_y, chain_x, pieces, n_pieces, points, n_points,
+                )  # fmt: skip
+        below = planes[(p + 2) % 3]
+        if p > 1 or (p == 1 and halo[0] == 0):
+            for q in range(halo[1], height + 1):
+                a0 = below[q, first_x : first_x + n_x]
+                a1 = below[q, first_x + 1 : first_x + 1 + n_x]
+                b0 = below[q + 1, first_x : first_x + n_x]
+                b1 = below[q + 1, first_x + 1 : first_x + 1 + n_x]
+                c0 = here[q, first_x : first_x + n_x]
+                c1 = here[q, first_x + 1 : first_x + 1 + n_x]
+                d0 = here[q + 1, first_x : first_x + n_x]
+                d1 = here[q + 1, first_x + 1 : first_x + 1 + n_x]
+                mixed_cubes(a0, a1, b0, b1, c0, c1, d0, d1, flags[:n_x])
+                n = not_zero(flags, words, places)
+                add_cubes(a0, a1, b0, b1, c0, c1, d0, d1, flags, places, n, cut, edges, inner)
+        if p > 1:
+            # flags of the cubes go further than those of the voxels
+            words[:] = 0
+            before = planes[(p + 1) % 3]
+            for q in range(1, height + 1):
+                middle = below[q, 1 : width + 1]
+                surface_flags(
+                    middle, below[q, :width], below[q, 2 : width + 2], below[q - 1, 1 : width + 1],
+                    below[q + 1, 1 : width + 1], before[q, 1 : width + 1], here[q, 1 : width + 1],
+                    flags[:width],
+                )  # fmt: skip
+                n = not_zero(flags, words, places)
+                add_surface(middle, places, n, surface)
+            words[:] = 0
+    return True, pieces[:n_pieces], points[:n_points]
 
 
-def voxel_sums(
-    particles: NDArray[np.uint32],
-    phases: NDArray[np.integer],
-    row_of: NDArray[np.int32],
+Layout = tuple[NDArray[np.integer], Triple]
+"""A flat array, and in it: the first voxel, the step from plane to plane and from line to line."""
+
+
+def measure_voxels(
+    particles: Layout,
+    phases: Layout,
+    outer: Triple,
+    halo: Triple,
+    own: Triple,
+    start: Triple,
     slot_of: NDArray[np.int32],
     target_slot: int,
-    n_rows: int,
-    weights: NDArray[np.int64],
-    *,
-    progress: Progress = no_progress,
-    cancel: CancelToken | None = None,
-) -> VoxelSums:
-    """Sum over the voxels of each particle, in slabs that run in parallel.
+    cut: NDArray[np.int64],
+) -> tuple[VoxelSums, CornerPieces]:
+    """Sum over the voxels of each label of one block.
 
     Parameters
     ----------
-    particles : (z, y, x) uint32
-    phases : (z, y, x) uint8 or int16
-    row_of : (largest label + 1,) int32
-        Row of each label, -1 where it is no particle.
+    particles : uint32 or int64, with its layout
+    phases : uint8 or int16, with its layout
+    outer : (z, y, x)
+        Shape of what is read: the block and a voxel on each side, as far as the volume
+        reaches.
+    halo : (z, y, x)
+        Voxels below the block in what is read: 0 where the volume begins, else 1.
+    own, start : (z, y, x)
+        Shape of the block, and its first voxel in the volume.
     slot_of : int32
-        Column of `VoxelSums.counts` for each phase value; negative values index from the end.
+        Column of `VoxelSums.counts` for each phase value; of 256 or 65536 entries.
     target_slot : int
         Column of the target phase.
-    n_rows : int
-    weights : (13,) int64
-        From `surface_weights.pair_weights`.
+    cut : (256,) int64
+        From `cube_pairs.cut_weights`.
+
+    Notes
+    -----
+    Working memory is three planes of codes, 8 (7 + phases) bytes for each of 4096 labels
+    (more where there are more), and the corners found, about 0.2 bytes a voxel for
+    particles of 24 voxels.
     """
-    depth, height, width = particles.shape
-    n_slots = int(slot_of.max()) + 1 if slot_of.size else 1
-    bytes_per_worker = n_rows * (8 * (n_slots + 8) + 24) + 12 * (height + 2) * (width + 2)
-    # accumulators may take a byte a voxel; a small volume may take 64 MB regardless
-    budget = max(particles.size, 1 << 26)
-    workers = max(1, min(get_num_threads(), depth // _MINIMUM_SLAB, budget // bytes_per_worker))
-
-    counts = np.zeros((workers, n_rows, n_slots), dtype=np.int64)
-    moments = np.zeros((workers, n_rows, 3), dtype=np.int64)
-    box = np.empty((workers, n_rows, 6), dtype=np.int32)
-    box[..., :3] = np.iinfo(np.int32).max
-    box[..., 3:] = -1
-    pairs = np.zeros((workers, n_rows, 3), dtype=np.int64)
-    surface = np.zeros((workers, n_rows, 2), dtype=np.int64)
-    planes = np.empty((workers, 3, height + 2, width + 2), dtype=np.int32)
-    planes[:, :, 0] = planes[:, :, -1] = 0
-    planes[:, :, :, 0] = planes[:, :, :, -1] = 0
-
-    step = max(_MINIMUM_SLAB * workers, _CHUNK_VOXELS // max(height * width, 1))
-    for first in range(0, depth, step):
-        stop_if_cancelled(cancel)
-        last = min(first + step, depth)
-        _measure(
-            particles,
-            phases,
-            first,
-            last,
-            row_of,
-            slot_of,
-            target_slot,
-            _PAIRS,
-            weights,
-            counts,
-            moments,
-            box,
-            pairs,
-            surface,
-            planes,
-        )
-        progress(ProgressEvent("measuring voxels", last / depth))
-    return VoxelSums(
-        counts=counts.sum(axis=0),
-        moments=moments.sum(axis=0),
-        low=box[..., :3].min(axis=0),
-        high=box[..., 3:].max(axis=0),
-        pairs=pairs.sum(axis=0),
-        surface=surface.sum(axis=0),
+    rows = _FEW_ROWS
+    small = max(own) < 65535
+    while True:
+        codes = np.uint16 if rows <= _MANY_ROWS else np.uint32
+        n_slots = int(slot_of.max()) + 1
+        places = 1 << (2 * rows - 1).bit_length()
+        keys = np.zeros(places, dtype=np.int64)
+        found = np.zeros(rows, dtype=np.int64)
+        n_found = np.zeros(1, dtype=np.int64)
+        sums = np.zeros((rows + 1, 3 + n_slots), dtype=np.int64)
+        box = np.empty((rows + 1, 6), dtype=np.int32)
+        box[:, :3] = np.iinfo(np.int32).max
+        box[:, 3:] = -1
+        edges = np.zeros(2 * (rows + 1), dtype=np.int64)
+        inner = np.zeros(rows + 1, dtype=np.int64)
+        surface = np.zeros(2 * (rows + 1), dtype=np.int64)
+        done, pieces, points = _measure(
+            particles[0], phases[0], particles[1], phases[1], outer, halo, own, start,
+            slot_of, target_slot, cut,
+            np.zeros((3, own[1] + 2, own[2] + 2), dtype=codes),
+            keys, np.zeros(places, dtype=np.int32), found, n_found, sums, box, edges, inner,
+            surface, np.empty((256, 2), dtype=np.uint16 if small else np.int32),
+        )  # fmt: skip
+        if done:
+            break
+        # every voxel a label of its own needs as many rows as there are voxels
+        rows = _MANY_ROWS if rows < _MANY_ROWS else min(8 * rows, outer[0] * outer[1] * outer[2])
+    n = int(n_found[0])
+    order = np.argsort(found[:n])
+    at = order + 1
+    origin = np.array(start, dtype=np.int64)
+    sums_of = sums[at]
+    box_of = box[at].astype(np.int64)
+    measured = VoxelSums(
+        labels=found[order],
+        counts=np.ascontiguousarray(sums_of[:, 3:]),
+        moments=np.ascontiguousarray(sums_of[:, :3]),
+        low=box_of[:, :3] + origin,
+        high=np.where(box_of[:, 3:] < 0, -1, box_of[:, 3:] + origin),
+        edges=edges.reshape(-1, 2)[at],
+        inner=inner[at],
+        surface=surface.reshape(-1, 2)[at],
     )
+    corners = CornerPieces(
+        labels=found[pieces[:, 0] - 1],
+        pieces=np.ascontiguousarray(pieces[:, 1:]),
+        points=points.copy(),
+    )
+    return measured, corners
 
 
-__all__ = ["VoxelSums", "voxel_sums"]
+__all__ = ["CornerPieces", "Layout", "VoxelSums", "measure_voxels"]
