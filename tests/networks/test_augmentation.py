@@ -8,12 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_slagseg.networks.augmentation import (
-    deformed,
-    elastic_displacement,
     shifted_grey,
     turned,
     turns,
 )
+from napari_slagseg.networks.elastic import deformed, elastic_displacement
 
 CUBIC = (1.0, 1.0, 1.0)
 

@@ -5,14 +5,13 @@ import pytest
 
 from napari_slagseg.data import GroundTruth, SlagsegError, Volume
 from napari_slagseg.networks.augmentation import turns
+from napari_slagseg.networks.eight_bit import grey_limits, to_eight_bit
 from napari_slagseg.networks.patches import (
     SparseLabels,
     cut_out,
     draw_patch,
     fitting_patch,
     fixed_windows,
-    grey_limits,
-    to_eight_bit,
 )
 
 CUBIC = (1.0, 1.0, 1.0)

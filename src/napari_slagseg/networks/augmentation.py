@@ -7,16 +7,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, map_coordinates
 
 from napari_slagseg.data import VoxelSize
 
 Turn = tuple[tuple[int, int, int], tuple[bool, bool, bool]]
 """Order of the axes, and which of them are flipped afterwards."""
-
-ELASTIC_SIGMA = 6.0
-ELASTIC_VOXELS = 2.0
-"""Smoothness and root-mean-square length of the elastic displacement, in voxels."""
 
 
 def turns(
@@ -47,29 +42,6 @@ def turned(array: NDArray[Any], turn: Turn) -> NDArray[Any]:
     return np.flip(np.transpose(array, order), axes)
 
 
-def elastic_displacement(
-    shape: tuple[int, ...],
-    rng: np.random.Generator,
-    sigma: float = ELASTIC_SIGMA,
-    length: float = ELASTIC_VOXELS,
-) -> NDArray[np.float32]:
-    """Smooth random displacement field (3, z, y, x) in voxels (Simard et al. 2003)."""
-    field = np.stack(
-        [
-            gaussian_filter(rng.standard_normal(shape, dtype=np.float32), sigma, mode="reflect")
-            for _ in range(3)
-        ]
-    )
-    rms = float(np.sqrt(np.mean(np.sum(field.astype(np.float64) ** 2, axis=0))))
-    return np.asarray(field * np.float32(length / max(rms, 1e-12)), dtype=np.float32)
-
-
-def deformed(array: NDArray[Any], displacement: NDArray[np.float32], *, order: int) -> NDArray[Any]:
-    """Array sampled at displaced positions; order 0 for labels and weights, 1 for grey."""
-    grid = np.indices(array.shape, dtype=np.float32) + displacement
-    return np.asarray(map_coordinates(array, grid, order=order, mode="nearest"))
-
-
 def shifted_grey(image: NDArray[np.uint8], shift: int) -> NDArray[np.uint8]:
     """8-bit image with a constant added, clipped."""
     return np.clip(image.astype(np.int16) + shift, 0, 255).astype(np.uint8)
@@ -77,8 +49,6 @@ def shifted_grey(image: NDArray[np.uint8], shift: int) -> NDArray[np.uint8]:
 
 __all__ = [
     "Turn",
-    "deformed",
-    "elastic_displacement",
     "shifted_grey",
     "turned",
     "turns",

@@ -23,7 +23,7 @@ from napari_slagseg.data import (
 )
 from napari_slagseg.networks.checkpoints import TrainedNetwork, pick_device
 from napari_slagseg.networks.settings import STRIDE
-from napari_slagseg.networks.training import chosen_threads
+from napari_slagseg.networks.threads import chosen_threads
 from napari_slagseg.networks.unet import fold_batch_norms
 
 HALO = 32

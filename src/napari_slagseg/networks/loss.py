@@ -51,13 +51,13 @@ def focal_loss(logits: Tensor, truth: Tensor, weights: Tensor, gamma: float = 2.
     return -(weights[:, None] * missed**gamma * log_p).sum()
 
 
-def at_known(logits: Tensor, known: Sequence[NDArray[np.int64]]) -> Tensor:
+def at_known(logits: Tensor, known: Sequence[NDArray[np.int64] | Tensor]) -> Tensor:
     """Logits of the known voxels alone; no gradient ever reaches the others.
 
     Parameters
     ----------
     logits : (batch, channels, z, y, x)
-    known : sequence of (n_i,) int64
+    known : sequence of (n_i,) int64 array or Tensor
         Flat indices of each patch's known voxels.
 
     Returns
@@ -67,9 +67,40 @@ def at_known(logits: Tensor, known: Sequence[NDArray[np.int64]]) -> Tensor:
     """
     flat = logits.flatten(2)
     rows = [
-        flat[i][:, torch.from_numpy(indices).to(logits.device)].T for i, indices in enumerate(known)
+        flat[i][:, torch.as_tensor(indices).to(logits.device, non_blocking=True)].T
+        for i, indices in enumerate(known)
     ]
     return torch.cat(rows)
 
 
-__all__ = ["at_known", "focal_loss"]
+def soft_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """How far a student is from its teacher, summed over voxels.
+
+    ``T^2 sum_x KL(P_teacher(x; T) || P_student(x; T))`` with probabilities at the temperature
+    T, those of ``logits / T``: the soft targets of Hinton, Vinyals and Dean, "Distilling the
+    knowledge in a neural network", 2015 (arXiv:1503.02531), section 2. The square keeps the
+    gradients as large at any temperature. One logit stands for two classes, P and 1 - P.
+
+    Parameters
+    ----------
+    student, teacher : (batch, channels, ...)
+        Logits.
+    temperature : float
+
+    Returns
+    -------
+    loss : scalar
+    """
+    student, teacher = student.float() / temperature, teacher.float() / temperature
+    if student.shape[1] == 1:
+        student, teacher = (torch.cat([-x, x], dim=1) / 2 for x in (student, teacher))
+    difference = functional.kl_div(
+        functional.log_softmax(student, dim=1),
+        functional.log_softmax(teacher, dim=1),
+        reduction="sum",
+        log_target=True,
+    )
+    return difference * temperature**2
+
+
+__all__ = ["at_known", "focal_loss", "soft_loss"]

@@ -7,17 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_slagseg.data import GroundTruth, SlagsegError, Volume
-from napari_slagseg.networks.augmentation import (
-    Turn,
-    deformed,
-    elastic_displacement,
-    shifted_grey,
-    turned,
-)
+from napari_slagseg.data import GroundTruth, SlagsegError
+from napari_slagseg.data.blocks import VolumeLike
+from napari_slagseg.networks.augmentation import Turn, shifted_grey, turned
+from napari_slagseg.networks.elastic import deformed, elastic_displacement
 from napari_slagseg.networks.settings import STRIDE, NetworkKind
-
-_SAMPLE_VOXELS = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -68,36 +62,20 @@ class SparseLabels:
         local : (k,) int64
             Flat indices within the box.
         """
-        plane = self.shape[1] * self.shape[2]
-        low = np.searchsorted(self.voxels, start[0] * plane)
-        high = np.searchsorted(self.voxels, (start[0] + size[0]) * plane)
-        z, y, x = np.unravel_index(self.voxels[low:high], self.shape)
-        y, x = y - start[1], x - start[2]
-        within = np.flatnonzero((y >= 0) & (y < size[1]) & (x >= 0) & (x < size[2]))
-        local = ((z[within] - start[0]) * size[1] + y[within]) * size[2] + x[within]
-        return within + low, local
-
-
-def grey_limits(volume: Volume) -> tuple[float, float]:
-    """Grey values that become 0 and 255: 0.1 and 99.9 per cent of a regular sample."""
-    step = max(1, round((volume.data.size / _SAMPLE_VOXELS) ** (1 / 3)))
-    low, high = np.percentile(np.asarray(volume.data[::step, ::step, ::step]), (0.1, 99.9))
-    if not high > low:
-        raise SlagsegError(f"{volume.name} is constant; there is nothing to learn from it.")
-    # head room, so that a grey shift does not clip what is bright or dark
-    margin = 0.05 * (high - low)
-    return float(low - margin), float(high + margin)
-
-
-def to_eight_bit(data: NDArray[np.generic], limits: tuple[float, float]) -> NDArray[np.uint8]:
-    """Grey values as 8 bit, plane by plane: 1 byte a voxel and one plane more."""
-    low, high = limits
-    out = np.empty(data.shape, dtype=np.uint8)
-    factor = np.float32(255 / (high - low))
-    for i in range(data.shape[0]):
-        plane = (np.asarray(data[i]).astype(np.float32) - np.float32(low)) * factor
-        out[i] = np.rint(np.clip(plane, 0, 255))
-    return out
+        # row by row of the box: a map's plane holds millions of voxels, the box a few of them
+        (z0, z1), (y0, y1), (x0, x1) = (
+            (max(0, a), max(0, a, min(n, a + d))) for a, d, n in zip(start, size, self.shape)
+        )
+        z, y = np.arange(z0, z1)[:, None], np.arange(y0, y1)[None, :]
+        first = ((z * self.shape[1] + y) * self.shape[2] + x0).reshape(-1)
+        low = np.searchsorted(self.voxels, first)
+        counts = np.searchsorted(self.voxels, first + (x1 - x0)) - low
+        ends = np.cumsum(counts)
+        total = int(ends[-1]) if len(ends) else 0
+        which = np.repeat(low - (ends - counts), counts) + np.arange(total)
+        row = ((z - start[0]) * size[1] + (y - start[1])).reshape(-1) * size[2] - start[2] + x0
+        local = np.repeat(row - first, counts) + self.voxels[which]
+        return which.astype(np.int64), local.astype(np.int64)
 
 
 def fitting_patch(patch: tuple[int, int, int], shape: tuple[int, int, int]) -> tuple[int, int, int]:
@@ -107,11 +85,11 @@ def fitting_patch(patch: tuple[int, int, int], shape: tuple[int, int, int]) -> t
 
 
 def cut_out(
-    data: NDArray[np.uint8], start: tuple[int, int, int], size: tuple[int, int, int]
+    data: VolumeLike, start: tuple[int, int, int], size: tuple[int, int, int]
 ) -> NDArray[np.uint8]:
     """Box of a volume; beyond the volume its edge is repeated."""
     box = tuple(slice(max(0, s), min(n, s + d)) for s, d, n in zip(start, size, data.shape))
-    piece = data[box]
+    piece: NDArray[np.uint8] = data[box]
     if piece.shape == size:
         return piece
     before = [max(0, -s) for s in start]
@@ -130,7 +108,7 @@ class Patch:
 
 
 def draw_patch(
-    data: NDArray[np.uint8],
+    data: VolumeLike,
     labels: SparseLabels,
     size: tuple[int, int, int],
     allowed: list[Turn],
@@ -145,7 +123,8 @@ def draw_patch(
 
     Parameters
     ----------
-    data : (z, y, x) uint8
+    data : VolumeLike of uint8
+        (z, y, x).
     labels : SparseLabels
     size : (z, y, x)
     allowed : list of Turn
@@ -182,6 +161,28 @@ def draw_patch(
     return Patch(np.ascontiguousarray(image), known, labels.classes[source], labels.weights[source])
 
 
+def draw_anywhere(
+    data: VolumeLike,
+    size: tuple[int, int, int],
+    allowed: list[Turn],
+    rng: np.random.Generator,
+    *,
+    grey_shift: int = 0,
+    elastic: bool = False,
+) -> Patch:
+    """Draw a patch anywhere in the volume and augment it; no voxel of it is known."""
+    z, y, x = (int(rng.integers(max(n - d, 0) + 1)) for d, n in zip(size, data.shape))
+    image = cut_out(data, (z, y, x), size)
+    if allowed:
+        image = turned(image, allowed[int(rng.integers(len(allowed)))])
+    if elastic:
+        image = deformed(image, elastic_displacement(image.shape, rng), order=1)
+    if grey_shift:
+        image = shifted_grey(image, int(rng.integers(-grey_shift, grey_shift + 1)))
+    nothing = np.zeros(0, dtype=np.int64)
+    return Patch(np.ascontiguousarray(image), nothing, nothing, np.zeros(0, dtype=np.float32))
+
+
 def fixed_windows(
     labels: SparseLabels, size: tuple[int, int, int], most: int
 ) -> list[tuple[int, int, int]]:
@@ -204,9 +205,8 @@ __all__ = [
     "Patch",
     "SparseLabels",
     "cut_out",
+    "draw_anywhere",
     "draw_patch",
     "fitting_patch",
     "fixed_windows",
-    "grey_limits",
-    "to_eight_bit",
 ]

@@ -2,13 +2,40 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from napari_slagseg.networks.checkpoints import fill
+from napari_slagseg.networks.settings import TrainingSettings
 from napari_slagseg.networks.unet import ResidualUNet
+
+_MAY_CHANGE = ("device", "precision", "threads", "loaders", "cache_gb")
+"""Settings that a training may go on with another value of."""
+
+
+def other_settings(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Names of what is not as it was when a training was stopped, in plain words.
+
+    Parameters
+    ----------
+    before, now : mapping
+        Settings and what else decides over the result. What `before` does not tell, because an
+        earlier version stored it, was at its default.
+    """
+    defaults = json.loads(json.dumps(asdict(TrainingSettings(kind=now["kind"]))))
+    free = set(_MAY_CHANGE)
+    if not now["decay"]:  # else the learning rate follows the number of epochs
+        free.add("epochs")
+    return [
+        name.replace("_", " ")
+        for name in now
+        if name not in free and before.get(name, defaults.get(name)) != now[name]
+    ]
 
 
 def training_tensors(network: ResidualUNet, optimiser: torch.optim.Adam) -> dict[str, Tensor]:
@@ -49,4 +76,4 @@ def restore_training(
     optimiser.load_state_dict({"state": state, "param_groups": groups})
 
 
-__all__ = ["restore_training", "training_tensors"]
+__all__ = ["other_settings", "restore_training", "training_tensors"]

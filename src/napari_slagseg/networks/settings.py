@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from napari_slagseg.data import SlagsegError
 
 NetworkKind = Literal["phase", "particle"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
 SIZES: dict[str, tuple[int, ...]] = {
     "paper": (32, 64, 128, 256),
@@ -32,7 +33,13 @@ class TrainingSettings:
     ----------
     kind : {"phase", "particle"}
     size : {"paper", "small", "tiny"}
-    epochs, steps_per_epoch, batch : int
+    epochs, steps_per_epoch : int
+    batch : int
+        Patches a step. With a teacher, as many again are drawn from anywhere.
+    accumulate : int
+        Parts in which a step's patches are computed one after another, for small GPUs. The
+        gradients are added up, so a step is the same but for batch norm, which sees the
+        statistics of each part, and for rounding.
     patch : (z, y, x)
         Voxels; multiples of 8.
     learning_rate : float
@@ -50,10 +57,20 @@ class TrainingSettings:
         Elastic deformation.
     device : str
         "auto", "cpu", "cuda" or a torch device.
-    mixed_precision : bool
-        bfloat16 on a GPU (no effect on a CPU).
+    precision : {"auto", "fp32", "bf16", "fp16"}
+        Of the convolutions; weights and loss are float32 always. "auto": on a GPU bfloat16, or
+        float16 with scaled gradients where the GPU has none; on a CPU float32.
     threads : int or None
         CPU threads; None leaves torch's choice.
+    loaders : int or None
+        Threads that make patches ahead; None: 1 beside a CPU, up to 8 beside a GPU. 0 makes them
+        in between the steps. No effect on the result.
+    cache_gb : float
+        Memory for the parts of the CT that patches touch, in GB. No effect on the result.
+    temperature : float
+        At which student and teacher are compared.
+    teacher_share : float
+        Share of the teacher's loss in the whole loss, where there is a teacher.
     seed : int
     """
 
@@ -62,6 +79,7 @@ class TrainingSettings:
     epochs: int = 150
     steps_per_epoch: int = 100
     batch: int = 4
+    accumulate: int = 1
     patch: tuple[int, int, int] = (96, 96, 96)
     learning_rate: float = 1e-4
     decay: bool = False
@@ -71,8 +89,12 @@ class TrainingSettings:
     grey_shift: int = 10
     elastic: bool = False
     device: str = "auto"
-    mixed_precision: bool = True
+    precision: Precision = "auto"
     threads: int | None = None
+    loaders: int | None = None
+    cache_gb: float = 2.0
+    temperature: float = 2.0
+    teacher_share: float = 0.9
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -84,9 +106,25 @@ class TrainingSettings:
             raise SlagsegError(
                 f"The patch {self.patch} must have three edges that are multiples of {STRIDE}."
             )
-        for name in ("epochs", "steps_per_epoch", "batch"):
+        for name in ("epochs", "steps_per_epoch", "batch", "accumulate"):
             if getattr(self, name) < 1:
                 raise SlagsegError(f"{name.replace('_', ' ')} must be at least 1.")
+        if self.accumulate > self.batch:
+            raise SlagsegError(
+                f"A step of {self.batch} patches cannot be computed in {self.accumulate} parts. "
+                "Accumulate over no more parts than there are patches in a batch."
+            )
+        if self.precision not in get_args(Precision):
+            raise SlagsegError(
+                f"There is no precision '{self.precision}'. "
+                f"Choose: {', '.join(get_args(Precision))}."
+            )
+        if not self.temperature > 0:
+            raise SlagsegError(f"The temperature is {self.temperature}; it must be above 0.")
+        if not 0 <= self.teacher_share <= 1:
+            raise SlagsegError(
+                f"The teacher's share is {self.teacher_share}; it must lie between 0 and 1."
+            )
 
     def learning_rate_at(self, step: int) -> float:
         """Learning rate of a step, counted from 0."""
@@ -119,4 +157,4 @@ class TrainingSettings:
         )
 
 
-__all__ = ["EPOCHS", "SIZES", "STRIDE", "NetworkKind", "TrainingSettings"]
+__all__ = ["EPOCHS", "SIZES", "STRIDE", "NetworkKind", "Precision", "TrainingSettings"]

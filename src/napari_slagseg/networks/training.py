@@ -5,18 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import time
 from collections.abc import Mapping
-from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from napari_slagseg import __version__
 from napari_slagseg.data import (
@@ -31,6 +29,7 @@ from napari_slagseg.data import (
 )
 from napari_slagseg.io import write_frame
 from napari_slagseg.networks.augmentation import turns
+from napari_slagseg.networks.batches import Batch, BatchMaker
 from napari_slagseg.networks.card import NetworkCard
 from napari_slagseg.networks.checkpoints import (
     STATE,
@@ -41,41 +40,23 @@ from napari_slagseg.networks.checkpoints import (
     save_tensors,
     save_weights,
 )
-from napari_slagseg.networks.loss import at_known, focal_loss
-from napari_slagseg.networks.patches import (
-    Patch,
-    SparseLabels,
-    cut_out,
-    draw_patch,
-    fitting_patch,
-    fixed_windows,
-    grey_limits,
-    to_eight_bit,
-)
-from napari_slagseg.networks.resuming import restore_training, training_tensors
+from napari_slagseg.networks.eight_bit import EightBitVolume, grey_limits
+from napari_slagseg.networks.gradient_step import GradientStep
+from napari_slagseg.networks.patches import SparseLabels, fitting_patch
+from napari_slagseg.networks.precision import chosen_precision, gradient_scaler
+from napari_slagseg.networks.reading_ahead import ReadAhead
+from napari_slagseg.networks.resuming import other_settings, restore_training, training_tensors
 from napari_slagseg.networks.settings import TrainingSettings
+from napari_slagseg.networks.teaching import Teacher
+from napari_slagseg.networks.threads import chosen_threads
 from napari_slagseg.networks.unet import build_unet
+from napari_slagseg.networks.validation import validate
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+HISTORY = "history.csv"
+"""File of a run with a row for each epoch."""
 
-VALIDATION_WINDOWS = 12
-"""Windows that the validation looks at after each epoch, at most."""
-
-_MAY_CHANGE = ("epochs", "device", "mixed_precision", "threads")
-"""Settings that a training may go on with another value of."""
-
-
-@contextmanager
-def chosen_threads(count: int | None) -> Iterator[None]:
-    """CPU threads of torch for a while."""
-    before = torch.get_num_threads()
-    if count is not None:
-        torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+MOST_LOADERS = 8
+"""Threads that make patches beside a GPU, unless another number is given."""
 
 
 def train_network(
@@ -86,6 +67,7 @@ def train_network(
     folder: str | Path,
     *,
     initial: str | Path | None = None,
+    teacher: str | Path | None = None,
     resume: bool = True,
     provenance: Mapping[str, Any] | None = None,
     progress: Progress = no_progress,
@@ -95,12 +77,14 @@ def train_network(
 
     Every step draws its patches from a random stream of its own (seed and number
     of the step), so a training that was stopped and resumed gives the same
-    weights as one that was not (bit for bit on a CPU with the same threads). The
-    state is stored after each epoch and on cancelling. ``weights.safetensors``
-    holds the weights of the epoch with the least validation loss (of the last
-    epoch where nothing is held out).
+    weights as one that was not (bit for bit on a CPU with the same threads), and
+    threads can make patches ahead in any number. The state is stored after each
+    epoch and on cancelling. ``weights.safetensors`` holds the weights of the epoch
+    with the least validation loss (of the last epoch where nothing is held out).
 
-    Memory: 1 byte a voxel for the 8-bit CT, beside the network's own.
+    The CT is read where patches lie and kept there as 8 bit, up to
+    ``settings.cache_gb``; it may lie in chunked storage. Memory: that, beside the
+    network's own.
 
     Parameters
     ----------
@@ -112,14 +96,20 @@ def train_network(
         For weights, card, state and history.
     initial : path or None
         Network whose weights to start from (K's second run).
+    teacher : path or None
+        Trained network, of any width, that this one learns from besides the truth: over patches
+        around the known voxels and as many from anywhere in the CT (see `loss.soft_loss`).
     resume : bool
         Go on from the state in `folder`, if there is one.
     provenance : mapping
         JSON values for the card.
     progress
         Told after each step: values ``epoch``, ``epochs``, ``step``, ``steps``,
-        ``loss`` (per unit of weight), and after each epoch ``validation_loss``,
-        ``validation_dice``, ``validation_accuracy``.
+        ``loss`` (per unit of weight), ``teacher_loss`` (per voxel, with a teacher),
+        ``waiting_share`` (share of the epoch's time so far that the device waited for
+        patches), ``steps_per_second``; and after each epoch ``validation_loss``,
+        ``validation_dice``, ``validation_accuracy``. ``parts`` is told where a GPU ran out
+        of memory, so that steps are computed in more parts from there on.
     cancel
         Looked at before each step.
 
@@ -131,7 +121,7 @@ def train_network(
     Raises
     ------
     SlagsegError
-        If the truth is of another volume, empty, or `initial` does not fit.
+        If the truth is of another volume, empty, or `initial` or `teacher` does not fit.
     CancelledError
     """
     if training.shape != ct.shape:
@@ -139,9 +129,9 @@ def train_network(
             f"The ground truth is for a volume of {training.shape}, the CT has {ct.shape}."
         )
     with chosen_threads(settings.threads):
-        return _Training(ct, training, validation, settings, Path(folder), provenance or {}).run(
-            None if initial is None else Path(initial), resume, progress, cancel
-        )
+        return _Training(
+            ct, training, validation, settings, Path(folder), provenance or {}, teacher
+        ).run(None if initial is None else Path(initial), resume, progress, cancel)
 
 
 class _Training:
@@ -153,6 +143,7 @@ class _Training:
         settings: TrainingSettings,
         folder: Path,
         provenance: Mapping[str, Any],
+        teacher: str | Path | None,
     ) -> None:
         self.settings, self.folder = settings, folder
         self.labels = SparseLabels.of(training, settings.kind)
@@ -162,13 +153,20 @@ class _Training:
             else None
         )
         self.device = pick_device(settings.device)
+        self.precision = chosen_precision(settings.precision, self.device)
+        self.teacher = (
+            None
+            if teacher is None
+            else Teacher.load(teacher, settings.kind, training.table, ct.voxel_size_um, self.device)
+        )
         channels = len(training.table) if settings.kind == "phase" else 1
         self.card = NetworkCard(
             kind=settings.kind,
             widths=settings.widths,
             channels=channels,
             table=training.table,
-            grey_limits=grey_limits(ct),
+            # a teacher must see the grey values that it knows, and its pupil sees the same
+            grey_limits=grey_limits(ct) if self.teacher is None else self.teacher.card.grey_limits,
             voxel_size_um=ct.voxel_size_um,
             settings=asdict(settings),
         )
@@ -179,7 +177,12 @@ class _Training:
             "napari_slagseg": __version__,
             "torch": torch.__version__,
             "device": str(self.device),
+            "precision": self.precision,
         }
+        if self.teacher is not None:
+            self.provenance["teacher"] = self.teacher.notes(
+                settings.temperature, settings.teacher_share
+            )
         self.ct = ct
         self.patch = fitting_patch(settings.patch, ct.shape)
         self.turns = (
@@ -189,32 +192,60 @@ class _Training:
         self.history: list[dict[str, Any]] = []
         self.best = float("inf")
         self.step = 0
-        self.loss_sum, self.weight_sum = 0.0, 0.0
-        share = float(self.labels.weights.sum(dtype=np.float64)) / len(self.labels.voxels)
-        # K sums the loss; a constant factor is nothing to Adam but keeps numbers readable
-        self.scale = 1.0 / (share * settings.batch * 1000.0)
+        self.loss_sum, self.weight_sum, self.teacher_sum = 0.0, 0.0, 0.0
+        self.parts = settings.accumulate
+        self.told: dict[str, Any] = {}
 
     # -- state -------------------------------------------------------------
 
     def _start(self, initial: Path | None, resume: bool) -> None:
-        state = self.folder / STATE
+        s, state = self.settings, self.folder / STATE
         self.network.to(self.device)
         # also on a CPU: a step takes 0.5 to 0.65 of the time there
         self.network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-        self.optimiser = torch.optim.Adam(self.network.parameters(), lr=self.settings.learning_rate)
+        self.optimiser = torch.optim.Adam(self.network.parameters(), lr=s.learning_rate)
+        self.scaler = gradient_scaler(self.precision, self.device)
         if resume and state.is_file():
             self._load_state(state)
         elif initial is not None:
-            first = load_network(initial)
-            if first.card.kind != self.settings.kind:
-                raise SlagsegError(
-                    f"{initial} is a {first.card.kind} network; a {self.settings.kind} network "
-                    "cannot start from it."
-                )
-            fill(self.network, first.network.state_dict(), str(initial))
+            self._start_from(initial)
+        self.data = EightBitVolume(self.ct.data, self.card.grey_limits, int(s.cache_gb * 1e9))
+        share = float(self.labels.weights.sum(dtype=np.float64)) / len(self.labels.voxels)
+        self.descent = GradientStep(
+            self.network,
+            self.optimiser,
+            self.scaler,
+            device=self.device,
+            precision=self.precision,
+            gamma=s.gamma,
+            # K sums the loss; a constant factor is nothing to Adam but keeps numbers readable
+            scale=1.0 / (share * s.batch * 1000.0),
+            teacher=self.teacher,
+            temperature=s.temperature,
+            teacher_share=s.teacher_share,
+            parts=self.parts,
+            on_smaller=self._in_more_parts,
+        )
+
+    def _start_from(self, initial: Path) -> None:
+        first = load_network(initial)
+        if first.card.kind != self.settings.kind:
+            raise SlagsegError(
+                f"{initial} is a {first.card.kind} network; a {self.settings.kind} network "
+                "cannot start from it."
+            )
+        fill(self.network, first.network.state_dict(), str(initial))
+        if self.teacher is None:
             # the first run's grey limits go with its weights
             self.card = replace(self.card, grey_limits=first.card.grey_limits)
-        self.data = to_eight_bit(self.ct.data, self.card.grey_limits)
+
+    def _in_more_parts(self, parts: int) -> None:
+        self.parts = parts
+        self.told["parts"] = parts
+        self.provenance["out_of_memory"] = [
+            *self.provenance.get("out_of_memory", []),
+            {"step": self.step + 1, "parts": parts},
+        ]
 
     def _save_state(self) -> None:
         notes = {
@@ -222,8 +253,12 @@ class _Training:
             "best": None if self.best == float("inf") else self.best,
             "loss_sum": self.loss_sum,
             "weight_sum": self.weight_sum,
+            "teacher_sum": self.teacher_sum,
             "history": self.history,
             "grey_limits": self.card.grey_limits,
+            "parts": self.parts,
+            "out_of_memory": self.provenance.get("out_of_memory", []),
+            "scaler": self.scaler.state_dict(),
             "run": self._run_notes(),
         }
         tensors = training_tensors(self.network, self.optimiser)
@@ -231,18 +266,16 @@ class _Training:
 
     def _run_notes(self) -> dict[str, Any]:
         """What must be the same for a training to go on as if it had not been stopped."""
-        same = {k: v for k, v in asdict(self.settings).items() if k not in _MAY_CHANGE}
-        if self.settings.decay:  # the learning rate follows the number of epochs
-            same["epochs"] = self.settings.epochs
+        same = asdict(self.settings)
         same["ground truth"] = self.provenance["truth_sha256"]
         same["held-out truth"] = self.provenance["held_out_sha256"]
+        same["teacher"] = None if self.teacher is None else self.teacher.sha256
         # through text, so that tuples are lists on both sides
         return dict(json.loads(json.dumps(same)))
 
     def _load_state(self, path: Path) -> None:
         tensors, notes = read_tensors(path)
-        before, now = notes.get("run", {}), self._run_notes()
-        other = [name.replace("_", " ") for name in now if before.get(name) != now[name]]
+        other = other_settings(notes.get("run", {}), self._run_notes())
         if other:
             raise SlagsegError(
                 f"{path} is the state of a training with another {', '.join(other)}, so this one "
@@ -252,7 +285,13 @@ class _Training:
         self.step = int(notes["step"])
         self.best = float("inf") if notes["best"] is None else float(notes["best"])
         self.loss_sum, self.weight_sum = float(notes["loss_sum"]), float(notes["weight_sum"])
+        self.teacher_sum = float(notes.get("teacher_sum", 0.0))
         self.history = list(notes["history"])
+        self.parts = int(notes.get("parts", self.parts))
+        if notes.get("out_of_memory"):
+            self.provenance["out_of_memory"] = list(notes["out_of_memory"])
+        if notes.get("scaler") and self.scaler.is_enabled():
+            self.scaler.load_state_dict(notes["scaler"])
         low, high = notes["grey_limits"]
         self.card = replace(self.card, grey_limits=(float(low), float(high)))
 
@@ -268,22 +307,49 @@ class _Training:
         s = self.settings
         self.folder.mkdir(parents=True, exist_ok=True)
         self._start(initial, resume)
-        total = s.epochs * s.steps_per_epoch
+        maker = BatchMaker(
+            self.data,
+            self.labels,
+            self.patch,
+            self.turns,
+            s,
+            anywhere=0 if self.teacher is None else s.batch,
+            pin=self.device.type == "cuda",
+        )
+        steps = range(self.step, s.epochs * s.steps_per_epoch)
+        with (
+            torch.backends.cudnn.flags(enabled=True, benchmark=True),
+            ReadAhead(maker, steps, threads=self._loaders()) as batches,
+        ):
+            self._all_steps(batches, steps, progress, cancel)
+        if not self.history:
+            raise RuntimeError("a training ended without an epoch")
+        return load_network(self.folder).card
+
+    def _loaders(self) -> int:
+        if self.settings.loaders is not None:
+            return self.settings.loaders
+        if self.device.type == "cuda":
+            return max(1, min(MOST_LOADERS, (os.cpu_count() or 2) - 1))
+        return 1
+
+    def _all_steps(
+        self,
+        batches: ReadAhead[Batch],
+        steps: range,
+        progress: Progress,
+        cancel: CancelToken | None,
+    ) -> None:
+        s = self.settings
         started = time.perf_counter()
-        while self.step < total:
+        pace = _Pace(batches)
+        for _ in steps:
             if cancel is not None and cancel.is_set():
                 self._save_state()
                 raise CancelledError("cancelled by the user; the training can be resumed")
-            self.network.train()
-            loss, weight = self._train_step()
-            if not math.isfinite(loss):
-                raise SlagsegError(
-                    f"The training of the {s.kind} network diverged at step {self.step + 1}: the "
-                    f"loss is {loss}. Lower the learning rate (it is {s.learning_rate:g}) and "
-                    "train anew."
-                )
-            self.loss_sum += loss
-            self.weight_sum += weight
+            self.told = {}
+            loss = self._train_step(batches.take())
+            pace.steps += 1
             self.step += 1
             epoch, within = divmod(self.step, s.steps_per_epoch)
             stage = f"training the {s.kind} network, epoch {min(epoch + 1, s.epochs)} of {s.epochs}"
@@ -292,108 +358,79 @@ class _Training:
                 "epochs": s.epochs,
                 "step": within or s.steps_per_epoch,
                 "steps": s.steps_per_epoch,
-                "loss": loss / weight,
+                "loss": loss,
+                **pace.values(),
+                **self.told,
             }
             if within == 0:
-                values.update(self._end_epoch(epoch, time.perf_counter() - started))
-            progress(ProgressEvent(stage, self.step / total, values))
-        if not self.history:
-            raise RuntimeError("a training ended without an epoch")
-        return load_network(self.folder).card
+                values.update(self._end_epoch(epoch, time.perf_counter() - started, pace.values()))
+                pace = _Pace(batches)
+            progress(ProgressEvent(stage, self.step / steps.stop, values))
 
-    def _end_epoch(self, epoch: int, seconds: float) -> dict[str, Any]:
+    def _train_step(self, batch: Batch) -> float:
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.settings.learning_rate_at(self.step)
+        found = self.descent.take(batch)
+        if not math.isfinite(found.loss):
+            raise SlagsegError(
+                f"The training of the {self.settings.kind} network diverged at step "
+                f"{self.step + 1}: the loss is {found.loss}. Lower the learning rate (it is "
+                f"{self.settings.learning_rate:g}) and train anew."
+            )
+        self.loss_sum += found.loss
+        self.weight_sum += found.weight
+        if found.from_teacher is not None:
+            self.teacher_sum += found.from_teacher
+            self.told["teacher_loss"] = found.from_teacher
+        return found.loss / found.weight
+
+    def _end_epoch(self, epoch: int, seconds: float, pace: dict[str, float]) -> dict[str, Any]:
         row: dict[str, Any] = {"epoch": epoch, "loss": self.loss_sum / self.weight_sum}
-        self.loss_sum, self.weight_sum = 0.0, 0.0
+        if self.teacher is not None:
+            row["teacher_loss"] = self.teacher_sum / self.settings.steps_per_epoch
+        self.loss_sum, self.weight_sum, self.teacher_sum = 0.0, 0.0, 0.0
         found: dict[str, Any] = {}
         if self.held_out is not None:
             found = self._validate(self.held_out)
             row.update(found)
-        self.history.append(row)
+        scores = {k: v for k, v in row.items() if k != "epoch"}
+        self.history.append({**row, **pace})
         watched = float(row.get("validation_loss", -epoch))
         if watched < self.best:
             self.best = watched
             notes = {**self.provenance, "epochs": epoch, "seconds_so_far": round(seconds, 1)}
-            scores = {k: v for k, v in row.items() if k != "epoch"}
             self.card = self.card.with_results(scores, notes)
             save_weights(self.folder, self.network, self.card)
         # the state last: whatever a kill cut off before it is done again on resuming
-        write_frame(self.folder / "history.csv", pd.DataFrame(self.history))
+        write_frame(self.folder / HISTORY, pd.DataFrame(self.history))
         self._save_state()
         return found
 
-    def _train_step(self) -> tuple[float, float]:
-        s = self.settings
-        # one stream a step: where a training was stopped leaves no trace
-        rng = np.random.default_rng([s.seed, 7, self.step])
-        for group in self.optimiser.param_groups:
-            group["lr"] = s.learning_rate_at(self.step)
-        patches = [
-            draw_patch(
-                self.data,
-                self.labels,
-                self.patch,
-                self.turns,
-                rng,
-                grey_shift=s.grey_shift,
-                elastic=s.elastic,
-            )
-            for _ in range(s.batch)
-        ]
-        self.optimiser.zero_grad(set_to_none=True)
-        with self._precision():
-            logits = self.network(self._input([p.image for p in patches]))
-        known, classes, weights = self._known(logits, patches)
-        loss = focal_loss(known, classes, weights, s.gamma)
-        (loss * self.scale).backward()
-        self.optimiser.step()
-        return float(loss.detach()), float(weights.sum())
-
-    def _input(self, images: list[NDArray[np.uint8]]) -> Tensor:
-        stacked = torch.from_numpy(np.stack(images)[:, None]).to(self.device)
-        x = stacked.float() / 255.0
-        return x.to(memory_format=torch.channels_last_3d)
-
-    def _precision(self) -> Any:
-        if self.device.type == "cuda" and self.settings.mixed_precision:
-            return torch.autocast("cuda", dtype=torch.bfloat16)
-        return nullcontext()
-
-    def _known(self, logits: Tensor, patches: list[Patch]) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits, classes and weights of the known voxels of a batch."""
-        known = at_known(logits, [p.known for p in patches])
-        classes = torch.from_numpy(np.concatenate([p.classes for p in patches]))
-        weights = torch.from_numpy(np.concatenate([p.weights for p in patches]))
-        return known, classes.to(self.device), weights.to(self.device)
-
-    @torch.no_grad()
     def _validate(self, labels: SparseLabels) -> dict[str, float]:
-        """Loss, Dice of the foreground and accuracy on fixed windows."""
-        self.network.eval()
-        loss = weight = right = both = either = count = 0.0
-        for start in fixed_windows(labels, self.patch, VALIDATION_WINDOWS):
-            which, local = labels.inside(start, self.patch)
-            if not len(which):
-                continue
-            patch = Patch(
-                cut_out(self.data, start, self.patch),
-                local,
-                labels.classes[which],
-                labels.weights[which],
-            )
-            with self._precision():
-                logits = self.network(self._input([patch.image]))
-            known, classes, weights = self._known(logits, [patch])
-            loss += float(focal_loss(known, classes, weights, self.settings.gamma))
-            weight += float(weights.sum())
-            found = known.argmax(1) if known.shape[1] > 1 else (known[:, 0] > 0).long()
-            right += float((found == classes).sum())
-            both += float(((found > 0) & (classes > 0)).sum())
-            either += float((found > 0).sum() + (classes > 0).sum())
-            count += len(which)
+        return validate(
+            self.network,
+            self.data,
+            labels,
+            self.patch,
+            gamma=self.settings.gamma,
+            device=self.device,
+            precision=self.precision,
+        )
+
+
+class _Pace:
+    """How fast an epoch goes (since it was resumed, if it was) and how much of it is waiting."""
+
+    def __init__(self, batches: ReadAhead[Batch]) -> None:
+        self.steps = 0
+        self._batches = batches
+        self._started, self._waited = time.perf_counter(), batches.waited_s
+
+    def values(self) -> dict[str, float]:
+        seconds = max(time.perf_counter() - self._started, 1e-9)
         return {
-            "validation_loss": loss / weight,
-            "validation_dice": 2 * both / either if either else float("nan"),
-            "validation_accuracy": right / count,
+            "steps_per_second": round(self.steps / seconds, 4),
+            "waiting_share": round((self._batches.waited_s - self._waited) / seconds, 4),
         }
 
 
@@ -404,4 +441,4 @@ def _hash(labels: SparseLabels) -> str:
     return hashed.hexdigest()
 
 
-__all__ = ["VALIDATION_WINDOWS", "train_network"]
+__all__ = ["HISTORY", "chosen_threads", "train_network"]

@@ -1,0 +1,127 @@
+"""Elastic deformation of patches (Simard et al. 2003), fast enough to keep a GPU fed."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+ELASTIC_SIGMA = 6.0
+ELASTIC_VOXELS = 2.0
+"""Smoothness and root-mean-square length of the elastic displacement, in voxels."""
+
+NODES_PER_SIGMA = 2.0
+"""Points a sigma at which the displacement is drawn; it is linear in between."""
+
+
+def elastic_displacement(
+    shape: tuple[int, ...],
+    rng: np.random.Generator,
+    sigma: float = ELASTIC_SIGMA,
+    length: float = ELASTIC_VOXELS,
+) -> NDArray[np.float32]:
+    """Smooth random displacement field (3, z, y, x) in voxels (Simard et al. 2003).
+
+    White noise smoothed by a Gaussian of `sigma` voxels. So smooth a field says nothing new from
+    one voxel to the next, so it is drawn and smoothed on every third voxel or so and linear in
+    between, which takes a twentieth of the time.
+    """
+    spacing = max(1, math.floor(sigma / NODES_PER_SIGMA))
+    # one node beyond the last voxel, so that every voxel lies between two
+    nodes = tuple((n - 1) // spacing + 2 for n in shape)
+    drawn = np.stack(
+        [
+            gaussian_filter(
+                rng.standard_normal(nodes, dtype=np.float32), sigma / spacing, mode="reflect"
+            )
+            for _ in range(3)
+        ]
+    )
+    field = _between_nodes(drawn, spacing, np.array(shape))
+    mean_square = float(np.mean(np.square(field), dtype=np.float64)) * 3
+    field *= np.float32(length / max(math.sqrt(mean_square), 1e-12))
+    return np.asarray(field)
+
+
+def deformed(array: NDArray[Any], displacement: NDArray[np.float32], *, order: int) -> NDArray[Any]:
+    """Array (z, y, x) sampled at displaced positions, beyond its edge the edge.
+
+    Parameters
+    ----------
+    array : (z, y, x)
+    displacement : (3, z, y, x) float32
+        Voxels.
+    order : {0, 1}
+        The nearest voxel, for labels and positions; or linear, for grey values of integer
+        type, rounded.
+    """
+    array = np.ascontiguousarray(array)
+    out = np.empty_like(array)
+    (_nearest if order == 0 else _linear)(array, displacement, out)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _between_nodes(
+    nodes: NDArray[np.float32], spacing: int, shape: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    out = np.empty((3, shape[0], shape[1], shape[2]), dtype=np.float32)
+    line = np.empty(nodes.shape[3], dtype=np.float32)
+    for c in range(3):
+        for z in range(shape[0]):
+            i, fz = z // spacing, np.float32(z % spacing) / np.float32(spacing)
+            for y in range(shape[1]):
+                j, fy = y // spacing, np.float32(y % spacing) / np.float32(spacing)
+                for k in range(nodes.shape[3]):
+                    low = nodes[c, i, j, k] + fy * (nodes[c, i, j + 1, k] - nodes[c, i, j, k])
+                    high = nodes[c, i + 1, j, k] + fy * (
+                        nodes[c, i + 1, j + 1, k] - nodes[c, i + 1, j, k]
+                    )
+                    line[k] = low + fz * (high - low)
+                for x in range(shape[2]):
+                    k, fx = x // spacing, np.float32(x % spacing) / np.float32(spacing)
+                    out[c, z, y, x] = line[k] + fx * (line[k + 1] - line[k])
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _nearest(array: Any, displacement: Any, out: Any) -> None:
+    nz, ny, nx = array.shape
+    for z in range(nz):
+        for y in range(ny):
+            for x in range(nx):
+                a = math.floor(z + displacement[0, z, y, x] + 0.5)
+                b = math.floor(y + displacement[1, z, y, x] + 0.5)
+                c = math.floor(x + displacement[2, z, y, x] + 0.5)
+                out[z, y, x] = array[
+                    min(max(a, 0), nz - 1), min(max(b, 0), ny - 1), min(max(c, 0), nx - 1)
+                ]
+
+
+@njit(cache=True, nogil=True)
+def _linear(array: Any, displacement: Any, out: Any) -> None:
+    nz, ny, nx = array.shape
+    for z in range(nz):
+        for y in range(ny):
+            for x in range(nx):
+                a = min(max(z + displacement[0, z, y, x], 0.0), nz - 1.0)
+                b = min(max(y + displacement[1, z, y, x], 0.0), ny - 1.0)
+                c = min(max(x + displacement[2, z, y, x], 0.0), nx - 1.0)
+                i, j, k = int(a), int(b), int(c)
+                fa, fb, fc = a - i, b - j, c - k
+                i1, j1, k1 = min(i + 1, nz - 1), min(j + 1, ny - 1), min(k + 1, nx - 1)
+                total = (
+                    (array[i, j, k] * (1 - fc) + array[i, j, k1] * fc) * (1 - fb)
+                    + (array[i, j1, k] * (1 - fc) + array[i, j1, k1] * fc) * fb
+                ) * (1 - fa) + (
+                    (array[i1, j, k] * (1 - fc) + array[i1, j, k1] * fc) * (1 - fb)
+                    + (array[i1, j1, k] * (1 - fc) + array[i1, j1, k1] * fc) * fb
+                ) * fa
+                out[z, y, x] = math.floor(total + 0.5)
+
+
+__all__ = ["ELASTIC_SIGMA", "ELASTIC_VOXELS", "deformed", "elastic_displacement"]
