@@ -71,20 +71,24 @@ def _between_nodes(
 ) -> NDArray[np.float32]:
     out = np.empty((3, shape[0], shape[1], shape[2]), dtype=np.float32)
     line = np.empty(nodes.shape[3], dtype=np.float32)
+    part = (np.arange(spacing) / spacing).astype(np.float32)
     for c in range(3):
         for z in range(shape[0]):
-            i, fz = z // spacing, np.float32(z % spacing) / np.float32(spacing)
+            i, fz = z // spacing, part[z % spacing]
             for y in range(shape[1]):
-                j, fy = y // spacing, np.float32(y % spacing) / np.float32(spacing)
+                j, fy = y // spacing, part[y % spacing]
                 for k in range(nodes.shape[3]):
                     low = nodes[c, i, j, k] + fy * (nodes[c, i, j + 1, k] - nodes[c, i, j, k])
                     high = nodes[c, i + 1, j, k] + fy * (
                         nodes[c, i + 1, j + 1, k] - nodes[c, i + 1, j, k]
                     )
                     line[k] = low + fz * (high - low)
-                for x in range(shape[2]):
-                    k, fx = x // spacing, np.float32(x % spacing) / np.float32(spacing)
-                    out[c, z, y, x] = line[k] + fx * (line[k + 1] - line[k])
+                x = 0
+                for k in range(nodes.shape[3] - 1):
+                    step = line[k + 1] - line[k]
+                    for f in range(min(spacing, shape[2] - x)):
+                        out[c, z, y, x] = line[k] + part[f] * step
+                        x += 1
     return out
 
 

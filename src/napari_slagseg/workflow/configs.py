@@ -184,6 +184,12 @@ class TrainConfig(StepConfig):
     )
     steps: int = Field(default=100, gt=0, description="training steps an epoch")
     batch: int = Field(default=4, gt=0, description="patches a step")
+    accumulate: int = Field(
+        default=1,
+        gt=0,
+        description="parts in which a step's patches are computed one after another, where a GPU's "
+        "memory does not hold all at once; more are taken by themselves where it runs out",
+    )
     patch: int = Field(default=96, ge=16, multiple_of=8, description="edge of a patch in voxels")
     patch_depth: int | None = Field(
         default=None,
@@ -204,9 +210,41 @@ class TrainConfig(StepConfig):
     elastic: bool | None = Field(
         default=None, description="elastic deformation; none given: for the particle network only"
     )
+    teacher: str | None = Field(
+        default=None,
+        description="run to learn from besides the maps, for a smaller network: run_1, say, or "
+        "latest for the latest run of a wider network; none given: learn from the maps alone",
+    )
+    teacher_share: Fraction = Field(
+        default=0.9, description="how much the teacher counts beside the maps, from 0 to 1"
+    )
+    temperature: float = Field(
+        default=2.0, gt=0, description="temperature at which network and teacher are compared"
+    )
     device: str = Field(default="auto", description="auto, cpu or cuda")
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+        default="auto",
+        description="bits of the convolutions; auto: 16 on a GPU, 32 on a CPU",
+    )
     threads: int | None = Field(default=None, gt=0, description="CPU threads; none given: all")
+    loaders: int | None = Field(
+        default=None,
+        ge=0,
+        description="threads that make patches ahead; none given: 1, beside a GPU up to 8",
+    )
+    cache_gb: float = Field(
+        default=2.0, gt=0, description="memory for the parts of the CT that patches touch, in GB"
+    )
     seed: int = Field(default=0, ge=0, description="seed of weights, patches and augmentation")
+
+    @model_validator(mode="after")
+    def _no_more_parts_than_patches(self) -> TrainConfig:
+        if self.accumulate > self.batch:
+            raise SlagsegError(
+                f"A step of {self.batch} patches cannot be computed in {self.accumulate} parts. "
+                "Accumulate over no more parts than there are patches in a batch."
+            )
+        return self
 
 
 QUICK_TRAINING: Mapping[str, Any] = {
