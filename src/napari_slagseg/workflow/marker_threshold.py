@@ -18,8 +18,10 @@ from napari_slagseg.data import (
     no_progress,
     stop_if_cancelled,
 )
+from napari_slagseg.data.blocks import VolumeLike
 from napari_slagseg.evaluation import score_particles
 from napari_slagseg.segmentation import separate_particles
+from napari_slagseg.workflow.threshold_boxes import MOST_VOXELS, known_boxes
 
 USUAL = 0.5
 """K's threshold; also where too few particles are known to choose another."""
@@ -53,11 +55,12 @@ class ThresholdChoice:
 
 
 def choose_threshold(
-    phases: NDArray[np.uint8],
-    particle_probability: NDArray[np.uint8],
+    phases: VolumeLike,
+    particle_probability: VolumeLike,
     truth: GroundTruth | None,
     *,
     minimum_voxels: int = 100,
+    most_voxels: int = MOST_VOXELS,
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
 ) -> ThresholdChoice:
@@ -69,13 +72,21 @@ def choose_threshold(
     its labels are compared with the particles of the maps (F1_match, P Eq. 3). Of
     equals, the one nearest to 0.5 is kept.
 
+    Large volumes are tried on boxes around known voxels only (see `known_boxes`), which
+    depend on the truth alone. A particle that reaches over the edge of a box's cell counts in
+    each by its part there; two that join farther than `threshold_boxes.MARGIN` voxels from
+    the cut, beyond the box, count as apart.
+
     Parameters
     ----------
-    phases, particle_probability : (z, y, x) uint8
-        As `segmentation.separate_particles` takes them.
+    phases, particle_probability : VolumeLike of uint8
+        (z, y, x), as `segmentation.separate_particles` takes them; read by boxes.
     truth : GroundTruth or None
         Give the part that was trained on, so that what is held out remains a check.
     minimum_voxels : int
+    most_voxels : int
+        Of all boxes together; a volume of up to as many is taken whole. Memory: about 14
+        bytes for each voxel of the largest box.
     progress, cancel
         See `napari_slagseg.data.running`.
 
@@ -86,27 +97,38 @@ def choose_threshold(
     """
     if truth is None:
         return ThresholdChoice()
-    known = truth.particles >= 0
-    voxels, wanted = truth.voxels[known], truth.particles[known].astype(np.int64)
-    n_particles = len(np.unique(wanted[wanted > 0]))
+    n_particles = len(np.unique(truth.particles[truth.particles > 0]))
     if n_particles < FEWEST:
         return ThresholdChoice(n_particles=n_particles)
+    boxes = known_boxes(truth, most_voxels)
+    found: dict[float, list[NDArray[np.int64]]] = {threshold: [] for threshold in TRIED}
+    wanted: list[NDArray[np.int64]] = []
+    total, done = len(TRIED) * sum(box.size for box in boxes), 0
+    for box in boxes:
+        inside = [np.asarray(volume[box.box]) for volume in (phases, particle_probability)]
+        for threshold in TRIED:
+            stop_if_cancelled(cancel)
+            progress(ProgressEvent("choosing the marker threshold", done / total))
+            separated = separate_particles(
+                *inside, threshold=threshold, minimum_voxels=minimum_voxels, cancel=cancel
+            )
+            labels = separated.particles.reshape(-1)[box.voxels].astype(np.int64)
+            found[threshold].append(_apart(labels, found[threshold]))
+            done += box.size
+        wanted.append(_apart(box.particles, wanted))
     tried: dict[float, float] = {}
+    known = np.concatenate(wanted)
     for threshold in TRIED:
-        stop_if_cancelled(cancel)
-        progress(ProgressEvent("choosing the marker threshold", len(tried) / len(TRIED)))
-        separated = separate_particles(
-            phases,
-            particle_probability,
-            threshold=threshold,
-            minimum_voxels=minimum_voxels,
-            cancel=cancel,
-        )
-        found = separated.particles.reshape(-1)[voxels].astype(np.int64)
-        score = score_particles(found, wanted)["f1_match"]
+        score = score_particles(np.concatenate(found[threshold]), known)["f1_match"]
         tried[threshold] = 0.0 if np.isnan(score) else float(score)
     best = max(tried, key=lambda t: (tried[t], -abs(t - USUAL)))
-    return ThresholdChoice(best, tried, n_particles)
+    return ThresholdChoice(best, tried, len(np.unique(known[known > 0])))
+
+
+def _apart(labels: NDArray[np.int64], before: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Labels of one box, other ones than those of the boxes before; 0 stays 0."""
+    most = max((int(other.max(initial=0)) for other in before), default=0)
+    return np.where(labels > 0, labels + most, labels)
 
 
 def note_threshold(run_folder: Path, choice: ThresholdChoice) -> None:
