@@ -398,7 +398,7 @@ def test_landmarks_by_turns_until_the_third_places_the_map(dock, viewer, qtbot):
     # and the map at once where they put it, in both
     qtbot.waitUntil(lambda: surface_layers.FROM_ABOVE_LAYER in viewer.layers, timeout=5000)
     above = viewer.layers[surface_layers.FROM_ABOVE_LAYER].data
-    assert np.array_equal(above > 1, layers.sheet(dock.session.project, stored(dock), 1)[10] > 1)
+    assert np.array_equal(above > 1, layers.sheet(dock.session.project, stored(dock), 1)[0][10] > 1)
     idle(dock, qtbot)
     assert dock.shown_place is dock.landmark_mode.place
     assert dock.landmarks.table.item(0, 3).text() == "0.0"

@@ -9,7 +9,7 @@ import pytest
 from qtpy.QtCore import QTimer
 
 from napari_slagseg.project import Project
-from napari_slagseg.widgets import layers
+from napari_slagseg.widgets import layers, regions
 from napari_slagseg.widgets.launch import add_measure_dock, add_workflow_dock, open_project
 from napari_slagseg.workflow import (
     QUICK_TRAINING,
@@ -51,7 +51,7 @@ def test_every_layer_of_a_project_lies_in_micrometres(viewer, project):
 
 def test_the_map_lies_on_its_cut(viewer, project):
     open_project(viewer, project.folder)
-    sheet = viewer.layers["cut in the CT"].data
+    sheet = np.asarray(viewer.layers["cut in the CT"].data)
     assert not sheet[:9].any()
     assert not sheet[12:].any()
     particles = viewer.layers[layers.PARTICLES_LAYER].data[10]
@@ -89,7 +89,7 @@ def test_a_row_takes_the_viewer_to_its_particle(viewer, project, qtbot):
 def test_painted_errors_become_corrections(viewer, project):
     dock, _ = open_project(viewer, project.folder)
     dock.correct_page.paint()
-    errors = viewer.layers[layers.ERRORS_LAYER]
+    errors = viewer.layers[regions.ERRORS_LAYER]
     errors.data[10, 12, 12] = 1  # inside a particle: predicted foreground
     errors.data[2, 2, 2] = 1
     assert dock.correct_page.add()
@@ -99,7 +99,7 @@ def test_painted_errors_become_corrections(viewer, project):
     expected = np.ravel_multi_index(([2, 10], [2, 12], [2, 12]), shape)
     assert stored[0].voxels.tolist() == expected.tolist()
     assert stored[0].predicted_foreground.tolist() == [False, True]
-    assert layers.ERRORS_LAYER not in viewer.layers
+    assert regions.ERRORS_LAYER not in viewer.layers
 
 
 def test_rejected_cutouts_are_stored_at_once(viewer, project):

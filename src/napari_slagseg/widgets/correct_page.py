@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_slagseg.data import SlagsegError
+from napari_slagseg.data import SlagsegError, values_at
 from napari_slagseg.project import Correction, Project
-from napari_slagseg.widgets import layers
+from napari_slagseg.widgets import regions
 from napari_slagseg.widgets.session import Session
 from napari_slagseg.workflow.segment import marker_threshold
 
@@ -47,7 +46,10 @@ class CorrectPage(QWidget):
         intro = QLabel(_INTRO)
         intro.setWordWrap(True)
         self.paint_button = QPushButton("Paint errors")
-        self.paint_button.setToolTip("makes the layer 'errors' and chooses the brush")
+        self.paint_button.setToolTip(
+            "makes the layer 'errors' where you are looking and chooses the brush; in a large "
+            "volume it is the outlined box of 256 voxels, and there may be several"
+        )
         self.add_button = QPushButton("Add to the truth")
         self.add_button.setToolTip("stores the painted voxels as corrections and clears the layer")
         self.train_button = QPushButton("Train the second run and segment")
@@ -93,7 +95,7 @@ class CorrectPage(QWidget):
     def paint(self) -> None:
         """Make the error layer and choose its brush."""
         try:
-            layer = layers.error_layer(self.viewer, self._project())
+            layer = regions.error_layer(self.viewer, self._project())
         except SlagsegError as error:
             self.failed.emit(str(error))
             return
@@ -105,19 +107,18 @@ class CorrectPage(QWidget):
         """Store what is painted as a correction; the layer is cleared afterwards."""
         try:
             project = self._project()
-            if layers.ERRORS_LAYER not in self.viewer.layers:
+            if not regions.error_layers(self.viewer):
                 raise SlagsegError("Nothing is painted yet: press 'Paint errors' first.")
-            painted = np.asarray(self.viewer.layers[layers.ERRORS_LAYER].data)
-            voxels = np.flatnonzero(painted).astype(np.int64)
-            probability = project.segmentation("particle_probability")
-            predicted = probability.reshape(-1)[voxels] > marker_threshold(project) * 255
+            voxels = regions.painted_voxels(self.viewer, project.description.ct.shape)
+            probability = project.segmentation_volume("particle_probability")
+            predicted = values_at(probability, voxels) > marker_threshold(project) * 255
             with project.writing():
                 project.add_correction(Correction(voxels, predicted))
         except SlagsegError as error:
             self.failed.emit(str(error))
             return False
-        # a new layer, as clearing this one would leave its undo history behind
-        self.viewer.layers.remove(layers.ERRORS_LAYER)
+        # new layers, as clearing these would leave their undo histories behind
+        regions.remove_error_layers(self.viewer)
         self.refresh(project)
         self.session.results_changed.emit("correct")
         self.told.emit(
@@ -133,10 +134,8 @@ class CorrectPage(QWidget):
         except SlagsegError as error:
             self.failed.emit(str(error))
             return
-        unsaved = layers.ERRORS_LAYER in self.viewer.layers and np.any(
-            self.viewer.layers[layers.ERRORS_LAYER].data
-        )
-        if unsaved and not self.add():
+        painted = regions.painted_voxels(self.viewer, project.description.ct.shape)
+        if len(painted) and not self.add():
             return
         if not project.corrections():
             self.failed.emit("There are no corrections yet: paint errors and add them first.")

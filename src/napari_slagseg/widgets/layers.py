@@ -7,17 +7,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from napari.utils.colormaps import DirectLabelColormap
-from numpy.typing import NDArray
 
 from napari_slagseg.data import BACKGROUND, UNKNOWN, PhaseTable, PlacedMap, VoxelSize
 from napari_slagseg.project import Project
 from napari_slagseg.widgets import outlines
+from napari_slagseg.widgets.lazy_array import LazyArray
+from napari_slagseg.widgets.levels import (
+    contrast_limits,
+    layer_data,
+    levels_needed,
+    levels_of,
+    stored_levels,
+)
+from napari_slagseg.widgets.sparse_volume import sparse_levels
 from napari_slagseg.widgets.vector_lines import put_lines
 from napari_slagseg.workflow.segment import segmented_phase_table
 
 if TYPE_CHECKING:
     import napari
-    from napari.layers import Labels, Vectors
+    from napari.layers import Vectors
 
     from napari_slagseg.widgets.session import Session
 
@@ -25,10 +33,8 @@ AXES = ("z", "y", "x")
 CT_LAYER = "CT"
 PHASES_LAYER = "phases"
 PARTICLES_LAYER = "particles"
+PROBABILITY_LAYER = "particle probability"
 TRUTH_LAYER = "ground truth"
-ERRORS_LAYER = "errors"
-
-_SAMPLE_VOXELS = 2_000_000
 
 
 def placement(voxel_size_um: VoxelSize, ndim: int = 3) -> dict[str, Any]:
@@ -38,14 +44,6 @@ def placement(voxel_size_um: VoxelSize, ndim: int = 3) -> dict[str, Any]:
         "units": ("um",) * ndim,
         "axis_labels": AXES[-ndim:],
     }
-
-
-def contrast_limits(data: NDArray[Any]) -> tuple[float, float]:
-    """0.5 and 99.5 per cent of the grey values, from a regular sample of the voxels."""
-    step = max(1, round((data.size / _SAMPLE_VOXELS) ** (1 / 3)))
-    sample = np.asarray(data[::step, ::step, ::step])
-    low, high = np.percentile(sample, (0.5, 99.5))
-    return (float(low), float(high)) if high > low else (float(low), float(low) + 1)
 
 
 def phase_colormap(table: PhaseTable, shift: int = 0) -> DirectLabelColormap:
@@ -70,12 +68,13 @@ def _replace(viewer: napari.Viewer, name: str) -> int | None:
 def add_ct(viewer: napari.Viewer, session: Session) -> None:
     """Show the CT."""
     volume = session.volume()
+    stored = session.ct_levels()
     _replace(viewer, CT_LAYER)
     viewer.add_image(
-        volume.data,
+        layer_data(levels_of(stored)),
         name=CT_LAYER,
         colormap="gray",
-        contrast_limits=contrast_limits(volume.data),
+        contrast_limits=contrast_limits(stored[0], stored[-1] if len(stored) > 1 else None),
         **placement(volume.voxel_size_um),
     )
     scale_bar = viewer.canvas.overlays.scale_bar
@@ -92,7 +91,7 @@ def cutout_layer_name(name: str) -> str:
     return f"{name} cutouts"
 
 
-def sheet(project: Project, placed: PlacedMap, thickness: int) -> NDArray[np.uint8]:
+def sheet(project: Project, placed: PlacedMap, thickness: int) -> list[LazyArray]:
     """Map drawn into the CT for display: class + 1 on the cut, 0 elsewhere.
 
     Map pixels are finer than voxels, so carrying each to its nearest voxel leaves
@@ -103,21 +102,32 @@ def sheet(project: Project, placed: PlacedMap, thickness: int) -> NDArray[np.uin
     thickness : int
         Voxels the sheet is drawn thick along z, so that a tilted cut can be seen
         in a slice.
+
+    Returns
+    -------
+    list of LazyArray
+        Levels of uint8, finest first; their memory follows the map's pixels.
     """
-    out = np.zeros(placed.ct_shape, dtype=np.uint8)
     table = project.phase_table()
     _, class_of = table.grouped()
     classes = table.lookup(class_of)[project.mineral_map(placed.map_name).phases]
     zyx = placed.coordinates()
     known = np.isfinite(zyx[..., 0]) & (classes != UNKNOWN)
-    voxels = np.rint(zyx[known]).astype(np.int64)
+    voxels = np.rint(zyx[known]).astype(np.int32)
     values = (classes[known] + 1).astype(np.uint8)
+    zyx_parts, value_parts = [], []
+    # where sheets of several offsets meet, the one nearest to the cut comes last and stays
     for offset in sorted(range(-(thickness // 2), thickness - thickness // 2), key=abs)[::-1]:
-        moved = voxels + np.array([offset, 0, 0])
+        moved = voxels + np.array([offset, 0, 0], dtype=np.int32)
         inside = np.all((moved >= 0) & (moved < placed.ct_shape), axis=1)
-        z, y, x = moved[inside].T
-        out[z, y, x] = values[inside]
-    return out
+        zyx_parts.append(moved[inside])
+        value_parts.append(values[inside])
+    return sparse_levels(
+        placed.ct_shape,
+        np.concatenate(zyx_parts),
+        np.concatenate(value_parts),
+        levels_needed(placed.ct_shape),
+    )
 
 
 def add_map(viewer: napari.Viewer, project: Project, placed: PlacedMap, thickness: int = 3) -> None:
@@ -129,16 +139,16 @@ def add_map(viewer: napari.Viewer, project: Project, placed: PlacedMap, thicknes
 
 
 def show_sheet(
-    viewer: napari.Viewer, project: Project, placed: PlacedMap, data: NDArray[np.uint8]
+    viewer: napari.Viewer, project: Project, placed: PlacedMap, levels: list[LazyArray]
 ) -> None:
     """Show a placed map as `sheet` drew it."""
     grouped, _ = project.phase_table().grouped()
     name = map_layer_name(placed.map_name)
     if name in viewer.layers:
-        viewer.layers[name].data = data
+        viewer.layers[name].data = layer_data(levels)
     else:
         viewer.add_labels(
-            data,
+            layer_data(levels),
             name=name,
             colormap=phase_colormap(grouped, shift=1),
             opacity=0.6,
@@ -196,24 +206,36 @@ def show_segmentation(viewer: napari.Viewer, project: Project) -> None:
     if not project.segmentation_path.exists():
         return
     table = segmented_phase_table(project)
-    size = project.voxel_size_um
-    for name in (PHASES_LAYER, PARTICLES_LAYER):
+    for name in (PHASES_LAYER, PARTICLES_LAYER, PROBABILITY_LAYER):
         _replace(viewer, name)
-    viewer.add_labels(
-        project.segmentation("phases"),
-        name=PHASES_LAYER,
+    _add_stored(
+        viewer,
+        project,
+        PHASES_LAYER,
         colormap=phase_colormap(table),
         opacity=0.6,
         features=pd.DataFrame({"index": list(table.ids), "phase": list(table.names)}),
-        **placement(size),
     )
-    viewer.add_labels(
-        project.segmentation("particles"),
-        name=PARTICLES_LAYER,
-        opacity=0.5,
+    _add_stored(viewer, project, PARTICLES_LAYER, opacity=0.5, visible=False)
+    viewer.add_image(
+        layer_data(levels_of(stored_levels(project.segmentation_path, "particle_probability"))),
+        name=PROBABILITY_LAYER,
+        colormap="magma",
+        contrast_limits=(0, 255),
+        opacity=0.6,
         visible=False,
-        **placement(size),
+        **placement(project.voxel_size_um),
     )
+
+
+def _add_stored(viewer: napari.Viewer, project: Project, name: str, **options: Any) -> None:
+    """Show labels of the segmentation, read as they are looked at."""
+    viewer.add_labels(
+        layer_data(levels_of(stored_levels(project.segmentation_path, name))),
+        name=name,
+        **options,
+        **placement(project.voxel_size_um),
+    ).editable = False
 
 
 def show_truth(viewer: napari.Viewer, project: Project) -> None:
@@ -221,41 +243,30 @@ def show_truth(viewer: napari.Viewer, project: Project) -> None:
     if not project.ground_truth_path.exists():
         return
     truth = project.ground_truth()
-    dense = (truth.dense("phases").astype(np.int16) + 1).astype(np.uint8)
+    data = layer_data(
+        sparse_levels(
+            truth.shape,
+            truth.zyx(),
+            (truth.phases + 1).astype(np.uint8),
+            levels_needed(truth.shape),
+        )
+    )
     colours = phase_colormap(truth.table, shift=1)
     features = pd.DataFrame(
         {"index": [p.id + 1 for p in truth.table], "phase": list(truth.table.names)}
     )
     if TRUTH_LAYER in viewer.layers:
         layer = viewer.layers[TRUTH_LAYER]
-        layer.data, layer.colormap, layer.features = dense, colours, features
+        layer.data, layer.colormap, layer.features = data, colours, features
         return
     viewer.add_labels(
-        dense,
+        data,
         name=TRUTH_LAYER,
         colormap=colours,
         visible=False,
         features=features,
         **placement(project.voxel_size_um),
     ).editable = False
-
-
-def error_layer(viewer: napari.Viewer, project: Project) -> Labels:
-    """Layer to paint segmentation errors on, made if it is not there."""
-    if ERRORS_LAYER in viewer.layers:
-        return viewer.layers[ERRORS_LAYER]
-    layer = viewer.add_labels(
-        np.zeros(project.description.ct.shape, dtype=np.uint8),
-        name=ERRORS_LAYER,
-        colormap=DirectLabelColormap(
-            color_dict={None: (0, 0, 0, 0), 0: (0, 0, 0, 0), 1: (0.80, 0.47, 0.65, 1.0)}
-        ),
-        opacity=0.8,
-        **placement(project.voxel_size_um),
-    )
-    layer.brush_size = 3
-    layer.mode = "paint"
-    return layer
 
 
 def show_project(viewer: napari.Viewer, session: Session) -> None:
@@ -282,16 +293,14 @@ def show_project(viewer: napari.Viewer, session: Session) -> None:
 
 __all__ = [
     "CT_LAYER",
-    "ERRORS_LAYER",
     "PARTICLES_LAYER",
     "PHASES_LAYER",
+    "PROBABILITY_LAYER",
     "TRUTH_LAYER",
     "add_ct",
     "add_cutouts",
     "add_map",
-    "contrast_limits",
     "cutout_layer_name",
-    "error_layer",
     "map_layer_name",
     "phase_colormap",
     "placement",

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from napari_slagseg.widgets.layers import contrast_limits, placement
+from napari_slagseg.widgets.layers import placement
+from napari_slagseg.widgets.levels import contrast_limits, layer_data, levels_of
 
 
 def get_reader(
@@ -33,9 +34,10 @@ def read_project(path: str) -> list[tuple[Any, dict[str, Any], str]]:
         open_project(viewer, path)
         return [(None,)]  # napari's sign for "read, but no layers to add"
     volume = Project(path).volume()
+    levels = levels_of([volume.data])
     return [
         (
-            volume.data,
+            layer_data(levels),
             {
                 "name": "CT",
                 "contrast_limits": contrast_limits(volume.data),

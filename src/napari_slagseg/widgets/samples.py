@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from napari_slagseg.phantom import DEMO_DEGRADATION, DEMO_PRESET, DEMO_SEED, Preset, make_phantom
-from napari_slagseg.widgets.layers import contrast_limits, phase_colormap, placement
+from napari_slagseg.widgets.layers import phase_colormap, placement
+from napari_slagseg.widgets.levels import contrast_limits
 
 
 def _layers(preset: Preset) -> list[tuple[Any, dict[str, Any], str]]:

@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 from psygnal import Signal
 
-from napari_slagseg.data import Volume
+from napari_slagseg.data import Volume, VolumeLike
 from napari_slagseg.project import Project, ProjectLockedError, ProjectReadOnlyError
 from napari_slagseg.widgets.alignment import Alignment
 
@@ -58,6 +58,10 @@ class Session:
         if self._volume is None:
             self._volume = self.project.volume()
         return self._volume
+
+    def ct_levels(self) -> list[VolumeLike]:
+        """CT of the open project at all resolutions that are stored, finest first."""
+        return [self.volume().data]
 
     def open(self, folder: str | Path) -> Project:
         """Open a project, closing the one before.

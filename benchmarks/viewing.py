@@ -1,0 +1,273 @@
+"""How fast a large project opens and scrolls in napari.
+
+    python -m benchmarks.viewing [--shape 512 512 512] [--folder DIR] [--in-memory] [--slices 96]
+
+Makes a project without training (a lattice of balls with noise, its CT memory-mapped,
+its segmentation in chunked Zarr with coarse levels, one map of 1000 x 1000 pixels),
+opens it in a window of 1600 x 1000 and steps through slices along z, y and x. Printed
+are the seconds until the window is there and drawn, the time of a slice (median, 95th
+per cent and longest, in milliseconds: reading and preparing alone, then with drawing),
+the memory that opening and scrolling added, and the share of the CT that was read to open.
+``--in-memory`` scrolls through the same arrays as plain numpy layers for comparison.
+
+It needs a display; ``xvfb-run -a -s "-screen 0 1920x1200x24"`` gives one in software.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import zarr
+from zarr.codecs import ZstdCodec
+
+from napari_slagseg import io
+from napari_slagseg.data import (
+    Cutout,
+    MineralMap,
+    Phase,
+    PhaseTable,
+    PlacedMap,
+    PlacementSurface,
+)
+from napari_slagseg.project import Project
+
+PITCH = 25
+"""Distance of the balls' centres in voxels; their radius is 11."""
+
+TABLE = PhaseTable(
+    (
+        Phase(0, "background", "#000000"),
+        Phase(1, "ore", "#d55e00"),
+        Phase(2, "gangue", "#56b4e9"),
+    ),
+    "ore",
+)
+
+
+def planes(shape: tuple[int, int, int], first: int, last: int) -> tuple[Any, Any]:
+    """Particle labels and phases of some planes of the lattice."""
+    counts = [n // PITCH for n in shape]
+    grids = [np.arange(n) for n in shape]
+    grids[0] = grids[0][first:last]
+    inside = np.zeros((last - first, *shape[1:]), dtype=np.float32)
+    label = np.ones(inside.shape, dtype=np.uint32)
+    whole = np.ones(inside.shape, dtype=bool)
+    for axis, (grid, count) in enumerate(zip(grids, counts)):
+        view = [None, None, None]
+        view[axis] = slice(None)
+        cell, off = grid // PITCH, grid % PITCH - PITCH / 2 + 0.5
+        inside += (off.astype(np.float32) ** 2)[tuple(view)]
+        label += (cell * int(np.prod(counts[axis + 1 :]))).astype(np.uint32)[tuple(view)]
+        whole &= (cell < count)[tuple(view)]
+    particles = np.where((inside <= 121) & whole, label, 0).astype(np.uint32)
+    x = np.arange(shape[2]) % PITCH < PITCH // 2
+    phases = np.where(particles > 0, np.where(x, 1, 2), 0).astype(np.uint8)
+    return particles, phases
+
+
+def make(folder: Path, shape: tuple[int, int, int]) -> Project:
+    """A project with a CT, a segmentation and a map, as the steps would leave it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    noise = rng.normal(0, 900, (64, *shape[1:])).astype(np.float32)
+    ct = np.lib.format.open_memmap(folder / "ct.npy", "w+", np.uint16, shape)
+    made = Path(folder, "segmentation")
+    group = zarr.open_group(
+        made,
+        mode="w",
+        attributes={
+            "voxel_size_um": [2.0] * 3,
+            "phase_table": {"target": "ore", "phases": [dict(vars(p)) for p in TABLE]},
+        },
+    )
+    levels = 1
+    while max(shape) >> (levels - 1) > 256:
+        levels += 1
+    arrays: dict[str, list[Any]] = {}
+    for name, dtype in (
+        ("phases", np.uint8),
+        ("particles", np.uint32),
+        ("particle_probability", np.uint8),
+    ):
+        child = group.create_group(name)
+        arrays[name] = [
+            child.create_array(
+                str(k),
+                shape=tuple(-(-n // 2**k) for n in shape),
+                dtype=dtype,
+                chunks=(64, 64, 64),
+                shards=(256, 256, 256),
+                compressors=[ZstdCodec(level=1)],
+            )
+            for k in range(levels)
+        ]
+    middle = None
+    for first in range(0, shape[0], 256):
+        last = min(first + 256, shape[0])
+        parts = {
+            n: np.empty((last - first, *shape[1:]), a[0].dtype) for n, a in arrays.items()
+        }
+        for z in range(first, last, 64):
+            end = min(z + 64, last)
+            particles, phases = planes(shape, z, end)
+            here = slice(z - first, end - first)
+            parts["particles"][here], parts["phases"][here] = particles, phases
+            parts["particle_probability"][here] = np.where(particles > 0, 250, 3)
+            ct[z:end] = (12000 + np.float32(9000) * phases + noise[: end - z]).astype(np.uint16)
+            if z <= shape[0] // 2 < end:
+                middle = phases[shape[0] // 2 - z].astype(np.int16)
+        for name, targets in arrays.items():
+            for k, target in enumerate(targets):
+                f = 2**k
+                at = slice(-(-first // f), -(-last // f))
+                target[at] = parts[name][:: f, :: f, :: f]
+    ct.flush()
+    side = min(500, *shape[1:])
+    cut = middle[:side, :side].repeat(2, 0).repeat(2, 1)
+    io.write_legend(TABLE, folder / "legend.csv")
+    io.write_false_colour(MineralMap(cut, 1.0, TABLE, "cut"), folder / "cut.png")
+    project = Project.create(
+        folder / "project",
+        ct=folder / "ct.npy",
+        maps=[folder / "cut.png"],
+        legend=folder / "legend.csv",
+        pixel_size_um=1.0,
+        target="ore",
+        voxel_size_um=2.0,
+    )
+    shutil.move(made, project.segmentation_path)
+    n = 2 * side
+    rows = np.linspace(0, n - 1, 9)
+    along = (rows + 0.5) / 2 - 0.5
+    zyx = np.stack(
+        np.broadcast_arrays(float(shape[0] // 2), along[:, None], along[None]), axis=-1
+    )
+    half = n // 4
+    cutouts = (Cutout(0, 0, n, n, (shape[0] / 2, half, half), (0, 0.5, 0), (0, 0, 0.5), 0.9),)
+    placed = PlacedMap(
+        "cut", (n, n), 1.0, shape, (2.0, 2.0, 2.0), True, 0.9,
+        surface=PlacementSurface(rows, rows, zyx), cutouts=cutouts,
+    )  # fmt: skip
+    with project.writing():
+        project.save_placed(placed)
+    return project
+
+
+def say(what: str, seconds: list[float]) -> None:
+    """Print the spread of some times in milliseconds."""
+    ms = 1000 * np.array(seconds)
+    print(
+        f"  {what:28s} median {np.median(ms):7.1f}  95 % {np.percentile(ms, 95):7.1f}  "
+        f"longest {ms.max():7.1f} ms"
+    )
+
+
+def scroll(viewer: Any, size: float, slices: int) -> None:
+    """Step through slices along each axis and print what they cost."""
+    from qtpy.QtWidgets import QApplication
+
+    shape = [round(float(r.stop / r.step)) for r in viewer.dims.range]
+    for axis, name in enumerate("zyx"):
+        viewer.dims.order = (axis, *(i for i in range(3) if i != axis))
+        viewer.reset_view()
+        start = max(0, shape[axis] // 2 - slices // 2)
+        viewer.dims.set_point(axis, start * size)
+        began = time.perf_counter()
+        QApplication.processEvents()
+        turned = time.perf_counter() - began
+        read, drawn = [], []
+        for i in range(start + 1, min(start + slices, shape[axis] - 1)):
+            began = time.perf_counter()
+            viewer.dims.set_point(axis, i * size)
+            read.append(time.perf_counter() - began)
+            QApplication.processEvents()
+            drawn.append(time.perf_counter() - began)
+        print(f"  along {name}: first slice {turned:.2f} s")
+        say("slice", read)
+        say("slice and drawing", drawn)
+
+
+def run(project: Project, slices: int, in_memory: bool, picture: Path | None) -> None:
+    """Open a project and scroll through it."""
+    import napari
+    from qtpy.QtWidgets import QApplication
+
+    from napari_slagseg.widgets import layers
+    from napari_slagseg.widgets.launch import open_project
+
+    process = psutil.Process()
+    viewer = napari.Viewer()
+    viewer.window.resize(1600, 1000)
+    QApplication.processEvents()
+    before = process.memory_info().rss
+    read_before = process.io_counters().read_chars
+    began = time.perf_counter()
+    if in_memory:
+        volume = project.volume()
+        for name in ("CT", layers.PHASES_LAYER):
+            data = np.array(volume.data) if name == "CT" else np.asarray(
+                zarr.open(project.segmentation_path, mode="r")[f"{name}/0"][:]
+            )
+            add = viewer.add_image if name == "CT" else viewer.add_labels
+            add(data, name=name, **layers.placement(project.voxel_size_um))
+    else:
+        workflow, _ = open_project(viewer, project.folder)
+    opened = time.perf_counter() - began
+    QApplication.processEvents()
+    print(f"  open {opened:.2f} s, drawn {time.perf_counter() - began:.2f} s")
+    print(f"  bytes read through files: {(process.io_counters().read_chars - read_before) / 1e6:.0f} MB")
+    size = project.voxel_size_um[0]
+    scroll(viewer, size, slices)
+    if not in_memory:
+        print(" with particles")
+        viewer.layers[layers.PARTICLES_LAYER].visible = True
+        scroll(viewer, size, slices)
+    viewer.dims.order = (0, 1, 2)
+    viewer.reset_view()
+    if picture:
+        QApplication.processEvents()
+        viewer.screenshot(str(picture.with_suffix(".2d.png")), canvas_only=False, flash=False)
+    began = time.perf_counter()
+    viewer.dims.ndisplay = 3
+    QApplication.processEvents()
+    print(f"  3D in {time.perf_counter() - began:.2f} s")
+    if picture:
+        viewer.camera.angles = (10, 30, 140)
+        QApplication.processEvents()
+        viewer.screenshot(str(picture.with_suffix(".3d.png")), canvas_only=False, flash=False)
+    print(f"  memory added {(process.memory_info().rss - before) / 1e6:.0f} MB")
+    if not in_memory:
+        workflow.session.close()
+    viewer.close()
+
+
+def main() -> None:
+    """Make the project and look at it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shape", type=int, nargs=3, default=(512, 512, 512))
+    parser.add_argument("--folder", type=Path, help="kept, and used again if it is there")
+    parser.add_argument("--slices", type=int, default=96)
+    parser.add_argument("--in-memory", action="store_true")
+    parser.add_argument("--picture", type=Path)
+    given = parser.parse_args()
+    folder = given.folder or Path(tempfile.mkdtemp())
+    shape = tuple(given.shape)
+    try:
+        found = (folder / "project" / "project.json").is_file()
+        project = Project(folder / "project") if found else make(folder, shape)
+        print(f"{' x '.join(map(str, shape))} voxels" + (", in memory" * given.in_memory))
+        run(project, given.slices, given.in_memory, given.picture)
+    finally:
+        if given.folder is None:
+            shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
