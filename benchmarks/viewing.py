@@ -111,9 +111,7 @@ def make(folder: Path, shape: tuple[int, int, int]) -> Project:
     middle = None
     for first in range(0, shape[0], 256):
         last = min(first + 256, shape[0])
-        parts = {
-            n: np.empty((last - first, *shape[1:]), a[0].dtype) for n, a in arrays.items()
-        }
+        parts = {n: np.empty((last - first, *shape[1:]), a[0].dtype) for n, a in arrays.items()}
         for z in range(first, last, 64):
             end = min(z + 64, last)
             particles, phases = planes(shape, z, end)
@@ -127,7 +125,7 @@ def make(folder: Path, shape: tuple[int, int, int]) -> Project:
             for k, target in enumerate(targets):
                 f = 2**k
                 at = slice(-(-first // f), -(-last // f))
-                target[at] = parts[name][:: f, :: f, :: f]
+                target[at] = parts[name][::f, ::f, ::f]
     ct.flush()
     side = min(500, *shape[1:])
     cut = middle[:side, :side].repeat(2, 0).repeat(2, 1)
@@ -146,9 +144,7 @@ def make(folder: Path, shape: tuple[int, int, int]) -> Project:
     n = 2 * side
     rows = np.linspace(0, n - 1, 9)
     along = (rows + 0.5) / 2 - 0.5
-    zyx = np.stack(
-        np.broadcast_arrays(float(shape[0] // 2), along[:, None], along[None]), axis=-1
-    )
+    zyx = np.stack(np.broadcast_arrays(float(shape[0] // 2), along[:, None], along[None]), axis=-1)
     half = n // 4
     cutouts = (Cutout(0, 0, n, n, (shape[0] / 2, half, half), (0, 0.5, 0), (0, 0, 0.5), 0.9),)
     placed = PlacedMap(
@@ -200,7 +196,7 @@ def run(project: Project, slices: int, in_memory: bool, picture: Path | None) ->
     from qtpy.QtWidgets import QApplication
 
     from napari_slagseg.widgets import layers
-    from napari_slagseg.widgets.launch import open_project
+    from napari_slagseg.widgets.launch import open_project, settle
 
     process = psutil.Process()
     viewer = napari.Viewer()
@@ -212,8 +208,10 @@ def run(project: Project, slices: int, in_memory: bool, picture: Path | None) ->
     if in_memory:
         volume = project.volume()
         for name in ("CT", layers.PHASES_LAYER):
-            data = np.array(volume.data) if name == "CT" else np.asarray(
-                zarr.open(project.segmentation_path, mode="r")[f"{name}/0"][:]
+            data = (
+                np.array(volume.data)
+                if name == "CT"
+                else np.asarray(zarr.open(project.segmentation_path, mode="r")[f"{name}/0"][:])
             )
             add = viewer.add_image if name == "CT" else viewer.add_labels
             add(data, name=name, **layers.placement(project.voxel_size_um))
@@ -222,27 +220,24 @@ def run(project: Project, slices: int, in_memory: bool, picture: Path | None) ->
     opened = time.perf_counter() - began
     QApplication.processEvents()
     print(f"  open {opened:.2f} s, drawn {time.perf_counter() - began:.2f} s")
-    print(f"  bytes read through files: {(process.io_counters().read_chars - read_before) / 1e6:.0f} MB")
+    read = process.io_counters().read_chars - read_before
+    print(f"  read from files {read / 1e6:.0f} MB")
     size = project.voxel_size_um[0]
     scroll(viewer, size, slices)
     if not in_memory:
         print(" with particles")
         viewer.layers[layers.PARTICLES_LAYER].visible = True
         scroll(viewer, size, slices)
+    print(f"  memory added {(process.memory_info().rss - before) / 1e6:.0f} MB")
     viewer.dims.order = (0, 1, 2)
     viewer.reset_view()
     if picture:
-        QApplication.processEvents()
+        settle(1.0)
         viewer.screenshot(str(picture.with_suffix(".2d.png")), canvas_only=False, flash=False)
-    began = time.perf_counter()
-    viewer.dims.ndisplay = 3
-    QApplication.processEvents()
-    print(f"  3D in {time.perf_counter() - began:.2f} s")
-    if picture:
-        viewer.camera.angles = (10, 30, 140)
-        QApplication.processEvents()
+        viewer.dims.ndisplay = 3
+        viewer.scene.camera.angles = (10, 30, 140)
+        settle(1.0)
         viewer.screenshot(str(picture.with_suffix(".3d.png")), canvas_only=False, flash=False)
-    print(f"  memory added {(process.memory_info().rss - before) / 1e6:.0f} MB")
     if not in_memory:
         workflow.session.close()
     viewer.close()

@@ -151,8 +151,8 @@ class ChunkReader:
             else:
                 missing.append(index)
         runs = list(_runs(missing))
-        for part in self._pool.map(self._read_run, runs) if len(runs) > 1 else map(
-            self._read_run, runs
+        for part in (
+            self._pool.map(self._read_run, runs) if len(runs) > 1 else map(self._read_run, runs)
         ):
             found.update(part)
         for index, future in coming.items():
@@ -170,8 +170,10 @@ class ChunkReader:
         for n, index in enumerate(run):
             part = box[..., n * edge : (n + 1) * edge]
             # a copy, so that one chunk does not keep its whole run in memory
-            parts[index] = np.array(part, dtype=self.dtype) if len(run) > 1 else np.asarray(
-                part, dtype=self.dtype
+            parts[index] = (
+                np.array(part, dtype=self.dtype)
+                if len(run) > 1
+                else np.asarray(part, dtype=self.dtype)
             )
             self.cache.put((self._number, index), parts[index])
         return parts
@@ -192,9 +194,7 @@ class ChunkReader:
             return
         needed = [_chunks_of(r, edge) for r, edge in zip(ranges, self.chunks)]
         needed[axis] = [following]
-        slab = [
-            i for i in itertools.product(*needed) if not self.cache.has((self._number, i))
-        ]
+        slab = [i for i in itertools.product(*needed) if not self.cache.has((self._number, i))]
         # with this slab and the next in it there must be room for those of other layers
         size = int(np.prod(self.chunks)) * self.dtype.itemsize
         if not slab or 4 * size * len(slab) > self.cache.most_bytes:

@@ -36,6 +36,9 @@ PARTICLES_LAYER = "particles"
 PROBABILITY_LAYER = "particle probability"
 TRUTH_LAYER = "ground truth"
 
+DRAWN_AT_ONCE = 250_000
+"""Map pixels that are carried into the CT in a tenth of a second or so."""
+
 
 def placement(voxel_size_um: VoxelSize, ndim: int = 3) -> dict[str, Any]:
     """Keyword arguments that put a layer in its place, in micrometres."""
@@ -139,24 +142,41 @@ def add_map(viewer: napari.Viewer, project: Project, placed: PlacedMap, thicknes
 
 
 def show_sheet(
-    viewer: napari.Viewer, project: Project, placed: PlacedMap, levels: list[LazyArray]
+    viewer: napari.Viewer,
+    project: Project,
+    placed: PlacedMap,
+    levels: list[LazyArray],
+    visible: bool = True,
 ) -> None:
-    """Show a placed map as `sheet` drew it."""
+    """Show a placed map as `sheet` drew it, under the segmentation if there is one.
+
+    Parameters
+    ----------
+    viewer, project, placed
+    levels : list of LazyArray
+    visible : bool
+        Of a layer that is not there yet.
+    """
     grouped, _ = project.phase_table().grouped()
     name = map_layer_name(placed.map_name)
     if name in viewer.layers:
         viewer.layers[name].data = layer_data(levels)
-    else:
-        viewer.add_labels(
-            layer_data(levels),
-            name=name,
-            colormap=phase_colormap(grouped, shift=1),
-            opacity=0.6,
-            features=pd.DataFrame(
-                {"index": [p.id + 1 for p in grouped], "phase": list(grouped.names)}
-            ),
-            **placement(placed.voxel_size_um),
-        ).editable = False
+        return
+    active = viewer.layers.selection.active
+    viewer.add_labels(
+        layer_data(levels),
+        name=name,
+        colormap=phase_colormap(grouped, shift=1),
+        opacity=0.6,
+        visible=visible,
+        features=pd.DataFrame({"index": [p.id + 1 for p in grouped], "phase": list(grouped.names)}),
+        **placement(placed.voxel_size_um),
+    ).editable = False
+    above = cutout_layer_name(placed.map_name)
+    above = above if above in viewer.layers else PHASES_LAYER
+    if above in viewer.layers:
+        viewer.layers.move(len(viewer.layers) - 1, viewer.layers.index(above))
+        viewer.layers.selection.active = active
 
 
 def add_cutouts(viewer: napari.Viewer, placed: PlacedMap) -> Vectors | None:
@@ -269,16 +289,27 @@ def show_truth(viewer: napari.Viewer, project: Project) -> None:
     ).editable = False
 
 
-def show_project(viewer: napari.Viewer, session: Session) -> None:
-    """Show all that a project holds, the CT undermost."""
+def show_project(viewer: napari.Viewer, session: Session) -> list[PlacedMap]:
+    """Show all that a project holds, the CT undermost.
+
+    Returns
+    -------
+    list of PlacedMap
+        Maps that are too large to be drawn while somebody waits: of them only the
+        cutouts' outlines are there yet.
+    """
     project = session.project
     if project is None:
-        return
+        return []
     add_ct(viewer, session)
     show_truth(viewer, project)
     placed_maps = [p for p in project.placed_maps().values() if p.placed]
+    later = [p for p in placed_maps if np.prod(p.map_shape) > DRAWN_AT_ONCE]
     for placed in placed_maps:
-        add_map(viewer, project, placed)
+        if placed in later:
+            add_cutouts(viewer, placed)
+        else:
+            add_map(viewer, project, placed)
     if project.segmentation_path.exists():
         # the maps would hide what was predicted; they stay one click away
         for placed in placed_maps:
@@ -289,6 +320,7 @@ def show_project(viewer: napari.Viewer, session: Session) -> None:
     for placed in placed_maps[1:]:
         viewer.layers[cutout_layer_name(placed.map_name)].visible = False
     viewer.reset_view()
+    return later
 
 
 __all__ = [

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QItemSelectionModel, Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
+    QCheckBox,
     QFileDialog,
     QHBoxLayout,
     QLabel,
@@ -24,8 +27,11 @@ from qtpy.QtWidgets import (
 
 from napari_slagseg import io
 from napari_slagseg.data import ParticleTable, SlagsegError
+from napari_slagseg.project import Project
 from napari_slagseg.widgets import layers
+from napari_slagseg.widgets.background import Latest
 from napari_slagseg.widgets.particle_model import ParticleModel
+from napari_slagseg.widgets.picking import label_at, label_in_sight
 from napari_slagseg.widgets.plots import PlotCanvas
 from napari_slagseg.widgets.session import session_of
 from napari_slagseg.workflow import STEPS, ReportConfig, last_config
@@ -33,6 +39,9 @@ from napari_slagseg.workflow.report import results_of
 
 if TYPE_CHECKING:
     import napari
+
+_CLICK_PIXELS = 3
+"""Further than this, the mouse was dragged."""
 
 SHOWN_ON_HOVER = ("equivalent_diameter_um", "sphericity", "volume_liberation", "surface_liberation")
 
@@ -50,7 +59,7 @@ class MeasureDock(QWidget):
     """Particle table and plots, linked with the viewer.
 
     Clicking a row takes the viewer to the particle; pointing at a particle in the
-    viewer marks its row.
+    viewer marks its row, clicking on it chooses it.
 
     Parameters
     ----------
@@ -63,6 +72,9 @@ class MeasureDock(QWidget):
         self.session = session_of(napari_viewer)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.table: ParticleTable | None = None
+        self._about = ""
+        self.latest = Latest(self)
+        self.latest.done.connect(self._state_found)
         self.model = ParticleModel()
         self.view = QTableView()
         self.view.setModel(self.model)
@@ -83,6 +95,9 @@ class MeasureDock(QWidget):
         splitter.addWidget(self.tabs)
         splitter.setStretchFactor(0, 1)
         splitter.setStretchFactor(1, 1)
+        self.only = QCheckBox("Only the chosen")
+        self.only.setToolTip("hide all other particles in the viewer")
+        self.only.toggled.connect(self._show_only)
         save_table, save_plot = QPushButton("Save table…"), QPushButton("Save plot…")
         save_table.setToolTip("a copy of the CSV and of its definitions")
         save_plot.setToolTip("the shown plot as PNG, SVG or PDF")
@@ -90,12 +105,14 @@ class MeasureDock(QWidget):
         save_plot.clicked.connect(self._save_plot)
         top = QHBoxLayout()
         top.addWidget(self.about, 1)
+        top.addWidget(self.only)
         top.addWidget(save_table)
         top.addWidget(save_plot)
         layout = QVBoxLayout(self)
         layout.addLayout(top)
         layout.addWidget(splitter, 1)
         self.viewer.mouse_move_callbacks.append(self._hover)
+        self.viewer.mouse_drag_callbacks.append(self._click)
         self.session.project_changed.connect(lambda _: self.refresh())
         self.session.results_changed.connect(self._results_changed)
         self.refresh()
@@ -137,16 +154,21 @@ class MeasureDock(QWidget):
         project = self.session.project
         if project is None or self.table is None:
             return
-        try:
-            stale = STEPS["measure"].state(project) != "done"
-        except SlagsegError:  # a part is damaged, which the workflow dock tells
-            stale = True
         frame = self.table.frame
-        self.about.setText(
+        self._about = (
             f"<b>{len(frame):,} particles</b>, {int(frame['touches_border'].sum()):,} touch the "
             f"border. Target: {self.table.table.target}."
-            + (" <span style='color:#d55e00'>Out of date: measure again.</span>" if stale else "")
         )
+        self.about.setText(self._about)
+        # beside the window: the whole segmentation may be looked through for it
+        self.latest.ask("state", lambda: (project, _is_stale(project)))
+
+    def _state_found(self, _: str, result: object) -> None:
+        project, stale = result
+        if project is self.session.project and stale:
+            self.about.setText(
+                f"{self._about} <span style='color:#d55e00'>Out of date: measure again.</span>"
+            )
 
     def _name_particles(self) -> None:
         """Let the layer show a particle's numbers under the cursor."""
@@ -155,7 +177,9 @@ class MeasureDock(QWidget):
         frame = self.table.frame
         named = [c for c in ("label", *SHOWN_ON_HOVER) if c in frame]
         shown = frame[named].rename(columns={"label": "index"})
-        self.viewer.layers[layers.PARTICLES_LAYER].features = shown
+        layer = self.viewer.layers[layers.PARTICLES_LAYER]
+        layer.features = shown
+        layer.show_selected_label = self.only.isChecked()
 
     def go_to(self, label: int) -> None:
         """Take the viewer to a particle and mark it."""
@@ -184,17 +208,38 @@ class MeasureDock(QWidget):
     def _hover(self, viewer: napari.Viewer, event: object) -> None:
         if self.table is None or layers.PARTICLES_LAYER not in viewer.layers:
             return
+        label = label_in_sight(viewer.layers[layers.PARTICLES_LAYER], event)
+        if label:
+            self.mark_row(label)
+
+    def _click(self, viewer: napari.Viewer, event: object) -> Iterator[None]:
+        """Choose the particle that is clicked on; dragging moves the view as ever."""
+        pressed = event.pos
+        yield
+        while event.type == "mouse_move":
+            yield
+        active = viewer.layers.selection.active
+        mode = str(getattr(active, "mode", "pan_zoom"))
+        moved = np.abs(np.subtract(event.pos, pressed)).max() > _CLICK_PIXELS
+        if moved or event.button != 1 or mode != "pan_zoom":
+            return
+        if self.table is None or layers.PARTICLES_LAYER not in viewer.layers:
+            return
         layer = viewer.layers[layers.PARTICLES_LAYER]
-        value = layer.get_value(
-            event.position,
-            view_direction=event.view_direction,
-            dims_displayed=event.dims_displayed,
-            world=True,
-        )
-        if isinstance(value, tuple):
-            value = value[-1]
-        if value is not None and value > 0:
-            self.mark_row(int(value))
+        label = label_at(layer, event) if layer.visible else 0
+        if label:
+            self.choose(label)
+
+    def choose(self, label: int) -> None:
+        """Mark a particle in the table and in the viewer, which stays where it is."""
+        self.mark_row(label)
+        if layers.PARTICLES_LAYER in self.viewer.layers:
+            self.viewer.layers[layers.PARTICLES_LAYER].selected_label = label
+        self.session.particle_chosen.emit(label, False)
+
+    def _show_only(self, only: bool) -> None:
+        if layers.PARTICLES_LAYER in self.viewer.layers:
+            self.viewer.layers[layers.PARTICLES_LAYER].show_selected_label = only
 
     def mark_row(self, label: int) -> None:
         """Mark the row of a particle without moving the viewer."""
@@ -249,7 +294,16 @@ class MeasureDock(QWidget):
         """Stop listening to the viewer."""
         if self._hover in self.viewer.mouse_move_callbacks:
             self.viewer.mouse_move_callbacks.remove(self._hover)
+            self.viewer.mouse_drag_callbacks.remove(self._click)
+        self.latest.close()
         super().closeEvent(event)
+
+
+def _is_stale(project: Project) -> bool:
+    try:
+        return STEPS["measure"].state(project) != "done"
+    except SlagsegError:  # a part is damaged, which the workflow dock tells
+        return True
 
 
 __all__ = ["MeasureDock"]

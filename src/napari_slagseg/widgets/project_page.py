@@ -265,6 +265,9 @@ class ProjectPage(QWidget):
         layout = QVBoxLayout(self)
         layout.addLayout(row)
         layout.addWidget(self.about)
+        self.below = QVBoxLayout()
+        """For what belongs under the open project."""
+        layout.addLayout(self.below)
         layout.addStretch(1)
 
     def _new(self) -> None:

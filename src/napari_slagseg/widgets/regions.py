@@ -86,9 +86,7 @@ def error_layer(viewer: napari.Viewer, project: Project) -> Labels:
     layer = viewer.add_labels(
         np.zeros([b.stop - b.start for b in box], dtype=np.uint8),
         name=ERRORS_LAYER,
-        colormap=DirectLabelColormap(
-            color_dict={None: (0, 0, 0, 0), 0: (0, 0, 0, 0), 1: _COLOUR}
-        ),
+        colormap=DirectLabelColormap(color_dict={None: (0, 0, 0, 0), 0: (0, 0, 0, 0), 1: _COLOUR}),
         opacity=0.8,
         translate=[i * s for i, s in zip(start, place["scale"])],
         metadata={_START: tuple(start)},

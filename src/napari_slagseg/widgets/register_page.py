@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_slagseg.data import Cutout, SlagsegError
+from napari_slagseg.data import Cutout, PlacedMap, SlagsegError
 from napari_slagseg.project import Project, StepRecord
 from napari_slagseg.widgets import layers, outlines
 from napari_slagseg.widgets.background import Latest
@@ -288,15 +288,21 @@ class RegisterPage(StepPage):
             return
         layers.add_cutouts(self.viewer, placed)
         if layers.map_layer_name(placed.map_name) in self.viewer.layers:
-            thickness = self.thickness.value()
-            self.latest.ask(
-                "sheet", lambda: (project, placed, layers.sheet(project, placed, thickness))
-            )
+            self.draw_beside(project, placed)
+
+    def draw_beside(self, project: Project, placed: PlacedMap) -> None:
+        """Draw a map into the CT off the window's thread."""
+        thickness = self.thickness.value()
+        self.latest.ask(
+            f"sheet of {placed.map_name}",
+            lambda: (project, placed, layers.sheet(project, placed, thickness)),
+        )
 
     def _drawn(self, _: str, result: object) -> None:
         project, placed, data = result
         if project is self.session.project:
-            layers.show_sheet(self.viewer, project, placed, data)
+            visible = not project.segmentation_path.exists()
+            layers.show_sheet(self.viewer, project, placed, data, visible)
 
     def set_states(self, state: str) -> None:
         """Give the chosen cutouts a state, and store it at once."""

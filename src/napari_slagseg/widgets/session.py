@@ -11,6 +11,7 @@ from psygnal import Signal
 from napari_slagseg.data import Volume, VolumeLike
 from napari_slagseg.project import Project, ProjectLockedError, ProjectReadOnlyError
 from napari_slagseg.widgets.alignment import Alignment
+from napari_slagseg.workflow.viewing import ct_levels
 
 if TYPE_CHECKING:
     import napari
@@ -61,7 +62,10 @@ class Session:
 
     def ct_levels(self) -> list[VolumeLike]:
         """CT of the open project at all resolutions that are stored, finest first."""
-        return [self.volume().data]
+        volume = self.volume()
+        if self.project is None:
+            raise RuntimeError("no project is open")
+        return ct_levels(self.project, volume.data)
 
     def open(self, folder: str | Path) -> Project:
         """Open a project, closing the one before.

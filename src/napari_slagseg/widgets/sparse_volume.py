@@ -63,9 +63,7 @@ class SparseReader:
         if not out.size:
             return out
         z = ranges[0]
-        begin, end = np.searchsorted(
-            self._axes[0], (z[0] << self.level, (z[-1] + 1) << self.level)
-        )
+        begin, end = np.searchsorted(self._axes[0], (z[0] << self.level, (z[-1] + 1) << self.level))
         chosen: Any = slice(begin, end)
         # the narrowest axis first: it leaves the fewest voxels to look at
         for axis in sorted(range(3), key=lambda i: len(ranges[i]) / self.shape[i]):

@@ -28,6 +28,7 @@ from napari_slagseg.data import PhaseTable, ProgressEvent, SlagsegError
 from napari_slagseg.project import Project
 from napari_slagseg.widgets import layers
 from napari_slagseg.widgets.background import Latest
+from napari_slagseg.widgets.coarse_copies import CoarseCopies
 from napari_slagseg.widgets.correct_page import CorrectPage
 from napari_slagseg.widgets.project_page import ProjectPage
 from napari_slagseg.widgets.register_page import RegisterPage
@@ -111,6 +112,8 @@ class WorkflowDock(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumWidth(400)
         self.project_page = ProjectPage()
+        self.coarse_copies = CoarseCopies(self.session, napari_viewer)
+        self.project_page.below.addWidget(self.coarse_copies)
         self.register_page = RegisterPage(self.session, napari_viewer)
         self.truth_page = StepPage(
             self.session,
@@ -181,6 +184,7 @@ class WorkflowDock(QWidget):
 
     def _connect(self) -> None:
         self.project_page.chosen.connect(self.open_project)
+        self.coarse_copies.failed.connect(self.say_error)
         for _, page, _ in self.pages[1:]:
             page.run_asked.connect(self.run)
             page.failed.connect(self.say_error)
@@ -215,7 +219,9 @@ class WorkflowDock(QWidget):
             show_warning(self.session.read_only_reason)
         self.stage.setText("Ready.")
         with self._said():
-            layers.show_project(self.viewer, self.session)
+            for placed in layers.show_project(self.viewer, self.session):
+                self.register_page.draw_beside(project, placed)
+            self.coarse_copies.begin(project, self.session.volume().data)
         self.refresh()
         self._set_busy(False)
 
@@ -232,10 +238,7 @@ class WorkflowDock(QWidget):
         project = self.session.project
         if project is None:
             return
-        found: dict[str, StepState] = dict.fromkeys(STEPS, "missing")
-        with self._said():
-            found = states(project)
-        self._show_signs(found)
+        self._find_states(project)
         for _, page, _ in self.pages:
             if page is not self.project_page:
                 with self._said():
@@ -257,9 +260,11 @@ class WorkflowDock(QWidget):
         if step in ("register", "correct"):
             self.refresh()
         elif step == "placement" and self.session.project is not None:
-            # while cutouts are nudged: what is out of date is found beside the window
-            project = self.session.project
-            self.latest.ask("states", lambda: (project, states(project)))
+            self._find_states(self.session.project)
+
+    def _find_states(self, project: Project) -> None:
+        """Find beside the window what is out of date: whole results may be looked through."""
+        self.latest.ask("states", lambda: (project, states(project)))
 
     def _states_found(self, _: str, result: object) -> None:
         project, found = result
@@ -413,6 +418,7 @@ class WorkflowDock(QWidget):
     def closeEvent(self, event: object) -> None:
         """Stop what runs and give the project's lock back."""
         self.runner.cancel()
+        self.coarse_copies.close_down()
         self.register_page.latest.close()
         self.latest.close()
         self.session.close()
