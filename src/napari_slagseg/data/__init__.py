@@ -38,6 +38,7 @@ from napari_slagseg.data.running import (
     Progress,
     ProgressEvent,
     no_progress,
+    part_of,
     stop_if_cancelled,
 )
 from napari_slagseg.data.sparse_truth import GroundTruth
@@ -85,6 +86,7 @@ __all__ = [
     "checked_voxel_size",
     "no_progress",
     "on_surface",
+    "part_of",
     "phase_table_of",
     "require_cubic",
     "stop_if_cancelled",

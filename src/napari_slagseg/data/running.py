@@ -43,10 +43,27 @@ def no_progress(event: ProgressEvent) -> None:
     """Listen to nothing: the default listener."""
 
 
+def part_of(progress: Progress, start: float, end: float) -> Progress:
+    """Listener that maps a stage's 0 to 1 into a part of a longer bar."""
+
+    def tell(event: ProgressEvent) -> None:
+        fraction = None if event.fraction is None else start + event.fraction * (end - start)
+        progress(ProgressEvent(event.stage, fraction, event.values))
+
+    return tell
+
+
 def stop_if_cancelled(cancel: CancelToken | None) -> None:
     """Raise `CancelledError` if the token is set."""
     if cancel is not None and cancel.is_set():
         raise CancelledError("cancelled by the user")
 
 
-__all__ = ["CancelToken", "Progress", "ProgressEvent", "no_progress", "stop_if_cancelled"]
+__all__ = [
+    "CancelToken",
+    "Progress",
+    "ProgressEvent",
+    "no_progress",
+    "part_of",
+    "stop_if_cancelled",
+]

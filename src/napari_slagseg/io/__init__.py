@@ -1,6 +1,12 @@
 """Files to nouns and back; every guard against bad files lives here."""
 
-from napari_slagseg.io.atomic import atomic_file, atomic_folder, remove_leftovers, write_error
+from napari_slagseg.io.atomic import (
+    atomic_file,
+    atomic_folder,
+    remove_leftovers,
+    replace_folder,
+    write_error,
+)
 from napari_slagseg.io.colours import COLOUR_TOLERANCE, match_colours
 from napari_slagseg.io.fingerprints import fingerprint
 from napari_slagseg.io.grey_maps import read_grey_map
@@ -68,6 +74,7 @@ __all__ = [
     "read_zarr_array",
     "read_zarr_attributes",
     "remove_leftovers",
+    "replace_folder",
     "shared_volume",
     "stored_voxel_size",
     "to_json",

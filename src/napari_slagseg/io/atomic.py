@@ -86,26 +86,47 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}-slagseg-{uuid.uuid4().hex[:8]}")
-    older = _older(path)
     try:
         _make_folder(path.parent)
         recover_folder(path)
         temporary.mkdir()
         yield temporary
-        for folder, _, names in os.walk(temporary):
-            for name in names:
-                _sync(Path(folder, name))
-            _sync(Path(folder))
-        if os.path.lexists(path):
-            path.rename(older)
-        temporary.rename(path)
-        _sync(path.parent)
-        _remove(older)
+        replace_folder(temporary, path)
     except OSError as error:
         recover_folder(path)
         raise write_error(path, error) from error
     finally:
         _remove(temporary)
+
+
+def replace_folder(new: Path, path: str | Path) -> None:
+    """Put a finished folder of the same disk in the place of `path`.
+
+    Its files are first made sure to be on the disk. An older folder is moved aside
+    until then; see `atomic_folder`.
+
+    Raises
+    ------
+    SlagsegError
+        If the place cannot be written to.
+    """
+    path = Path(path)
+    older = _older(path)
+    try:
+        _make_folder(path.parent)
+        recover_folder(path)
+        for folder, _, names in os.walk(new):
+            for name in names:
+                _sync(Path(folder, name))
+            _sync(Path(folder))
+        if os.path.lexists(path):
+            path.rename(older)
+        new.rename(path)
+        _sync(path.parent)
+        _remove(older)
+    except OSError as error:
+        recover_folder(path)
+        raise write_error(path, error) from error
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -161,4 +182,11 @@ def _remove(path: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-__all__ = ["atomic_file", "atomic_folder", "recover_folder", "remove_leftovers", "write_error"]
+__all__ = [
+    "atomic_file",
+    "atomic_folder",
+    "recover_folder",
+    "remove_leftovers",
+    "replace_folder",
+    "write_error",
+]

@@ -18,6 +18,7 @@ from napari_slagseg.data import (
     ProgressEvent,
     SlagsegError,
     VoxelSize,
+    part_of,
 )
 from napari_slagseg.descriptors import (
     describe_map,
@@ -27,7 +28,7 @@ from napari_slagseg.descriptors import (
 )
 from napari_slagseg.project import Project
 from napari_slagseg.workflow.configs import MeasureConfig
-from napari_slagseg.workflow.segment import part_of, segmented_phase_table
+from napari_slagseg.workflow.segment import segmented_phase_table
 from napari_slagseg.workflow.step import Step, StepResult
 
 

@@ -18,6 +18,7 @@ from napari_slagseg.data import (
     ProgressEvent,
     SlagsegError,
     Volume,
+    part_of,
 )
 from napari_slagseg.project import Project
 from napari_slagseg.segmentation import Separation, separate_particles
@@ -50,16 +51,6 @@ def _inputs(project: Project) -> dict[str, str]:
         weights = (folder / "weights.safetensors").relative_to(project.folder)
         found[f"{kind} network"] = project.fingerprint(weights)
     return found
-
-
-def part_of(progress: Progress, start: float, end: float) -> Progress:
-    """Listener that maps a stage's 0 to 1 into a part of a longer bar."""
-
-    def tell(event: ProgressEvent) -> None:
-        fraction = None if event.fraction is None else start + event.fraction * (end - start)
-        progress(ProgressEvent(event.stage, fraction, event.values))
-
-    return tell
 
 
 def table_to_json(table: PhaseTable) -> dict[str, Any]:
