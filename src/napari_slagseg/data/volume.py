@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
+from napari_slagseg.data.blocks import VolumeLike
 from napari_slagseg.data.errors import SlagsegError
 
 VoxelSize = tuple[float, float, float]
@@ -42,8 +40,10 @@ class Volume:
 
     Attributes
     ----------
-    data : (z, y, x) array
-        Grey values, integer or float; may be memory-mapped.
+    data : (z, y, x) VolumeLike
+        Grey values, integer or float: an array, a memory map, or a volume on disk
+        that is read by boxes. Read what you need (``data[10:20]``); a whole CT may
+        not fit in memory.
     voxel_size_um : (z, y, x)
         Micrometres.
     name : str
@@ -52,15 +52,15 @@ class Volume:
         File or folder it was read from.
     """
 
-    data: NDArray[np.generic]
+    data: VolumeLike
     voxel_size_um: VoxelSize
     name: str = "CT"
     source: str | None = None
 
     def __post_init__(self) -> None:
-        if self.data.ndim != 3:
+        if len(self.data.shape) != 3:
             raise SlagsegError(
-                f"{self.name} is {self.data.ndim}-D {self.data.shape}; "
+                f"{self.name} is {len(self.data.shape)}-D {self.data.shape}; "
                 "a CT volume needs three axes (z, y, x)."
             )
         object.__setattr__(self, "voxel_size_um", checked_voxel_size(self.voxel_size_um))

@@ -17,6 +17,7 @@ from napari_slagseg.data import (
     Progress,
     ProgressEvent,
     SlagsegError,
+    VolumeLike,
     VoxelSize,
     no_progress,
     stop_if_cancelled,
@@ -80,7 +81,7 @@ def _tiles(shape: tuple[int, ...], tile: int) -> Iterator[tuple[int, int, int]]:
 
 
 def _read(
-    ct: NDArray[np.generic],
+    ct: VolumeLike,
     start: tuple[int, ...],
     stop: tuple[int, ...],
     limits: tuple[float, float],
@@ -99,7 +100,7 @@ def _read(
 
 
 def predict_volume(
-    ct: NDArray[np.generic],
+    ct: VolumeLike,
     *,
     phase: TrainedNetwork | None,
     particle: TrainedNetwork | None,
@@ -184,7 +185,7 @@ def predict_volume(
 class _Prediction:
     def __init__(
         self,
-        ct: NDArray[np.generic],
+        ct: VolumeLike,
         phase: TrainedNetwork | None,
         particle: TrainedNetwork | None,
         device: torch.device,

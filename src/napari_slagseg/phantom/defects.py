@@ -277,7 +277,7 @@ def more_rings_and_cupping(
     gain, bins = cupping(r, radius, rise), r.astype(np.int64)
     data = np.empty_like(ct.data)
     profile = np.zeros(int(bins.max()) + 1)
-    for z, plane in enumerate(ct.data):
+    for z, plane in enumerate(np.asarray(ct.data)):
         if z % RING_SLAB == 0:
             profile = rings(len(profile), strength, rng)
         grey = (plane.astype(np.float64) - GREY_ZERO) / GREY_RANGE * gain + profile[bins]

@@ -37,7 +37,7 @@ def write_phantom(phantom: Phantom, folder: str | Path) -> None:
     """Write ``ct.tif``, the maps (PNG and raster), ``legend.csv`` and ``truth/``."""
     folder = Path(folder)
     size = phantom.ct.voxel_size_um
-    io.write_volume(folder / "ct.tif", phantom.ct.data, size)
+    io.write_volume(folder / "ct.tif", np.asarray(phantom.ct.data), size)
     io.write_legend(phantom.table, folder / "legend.csv")
     for m in phantom.maps:
         name = m.mineral_map.name

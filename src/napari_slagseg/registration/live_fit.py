@@ -19,8 +19,9 @@ from napari_slagseg.data import (
     on_surface,
 )
 from napari_slagseg.registration.fractions import FractionImages, MapFractions
-from napari_slagseg.registration.pyramid import FloatArray, _native
+from napari_slagseg.registration.pyramid import FloatArray
 from napari_slagseg.registration.settings import RegistrationSettings
+from napari_slagseg.registration.slabs import native
 from napari_slagseg.registration.surface import _linear_fit, _moments
 
 MAP_POINTS, CUTOUT_POINTS = 20_000, 8_000
@@ -238,12 +239,12 @@ class LiveFit:
             first, slab = self._slab
             if first <= wanted[0] and first + len(slab) >= wanted[1]:
                 return self._slab
-        whole = _native(data[:1])
+        whole = native(data[:1])
         if np.may_share_memory(whole, np.asarray(data[:1])):
-            self._slab = (0, _native(data))
+            self._slab = (0, native(data))
         else:
             first = max(0, wanted[0] - _SPARE_SLICES)
-            self._slab = (first, _native(data[first : wanted[1] + _SPARE_SLICES]))
+            self._slab = (first, native(data[first : wanted[1] + _SPARE_SLICES]))
         return self._slab
 
     def _fit(self, zyx: FloatArray, i: NDArray[np.intp], j: NDArray[np.intp]) -> _Fit:

@@ -29,6 +29,7 @@ from napari_slagseg.data import (
 )
 from napari_slagseg.registration.rings import RingModel, fit_rings, radius_image
 from napari_slagseg.registration.settings import RegistrationSettings
+from napari_slagseg.registration.slabs import slabs
 
 FloatArray = NDArray[np.float64]
 
@@ -114,26 +115,23 @@ class PreparedCT:
 
     def _block(self, level: int, first: int, last: int) -> Block:
         factors = self.factors(level)
-        data = _box_means(
-            _native(self.volume.data[first:last]),
-            np.asarray(factors),
-            self.rings.table,
-            self.rings.z_step,
-            float(first),
-            radius_image(self.volume.shape[1:], self.voxel, self.rings.centre),
-            self.rings.radius,
-            np.float32(1.0 / self.spread),
-        )
+        radii = radius_image(self.volume.shape[1:], self.voxel, self.rings.centre)
+        parts = [
+            _box_means(
+                slab,
+                np.asarray(factors),
+                self.rings.table,
+                self.rings.z_step,
+                float(start),
+                radii,
+                self.rings.radius,
+                np.float32(1.0 / self.spread),
+            )
+            for start, slab in slabs(self.volume.data, factors[0], first, last)
+        ]
+        data = parts[0] if len(parts) == 1 else np.concatenate(parts)
         origin = np.array([first * self.voxel[0], 0.0, 0.0])
         return Block(data, origin, np.asarray(factors) * self.voxel)
-
-
-def _native(data: NDArray[np.generic]) -> NDArray[np.generic]:
-    """Contiguous, native byte order, of a type the kernels know."""
-    kind = np.asarray(data)
-    if kind.dtype not in (np.uint8, np.uint16, np.int16, np.float32):
-        kind = kind.astype(np.float32)
-    return np.ascontiguousarray(kind, dtype=kind.dtype.newbyteorder("="))
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
@@ -215,15 +213,17 @@ def _check(ct: Volume) -> None:
     if sample.dtype.kind == "c" or sample.dtype.kind not in "biuf":
         raise SlagsegError(f"{ct.name} holds {sample.dtype} values; grey values are numbers.")
     if sample.dtype.kind == "f":
-        for z in range(ct.shape[0]):
-            bad = int((~np.isfinite(ct.data[z])).sum())
-            if bad:
-                raise SlagsegError(
-                    f"{ct.name} holds {bad} values in slice {z} that are not finite (NaN or "
-                    "infinity). Replace them, for example by the mean grey value, and try again."
-                )
+        for start, slab in slabs(ct.data, 1):
+            for z, plane in enumerate(slab, start):
+                bad = int((~np.isfinite(plane)).sum())
+                if bad:
+                    raise SlagsegError(
+                        f"{ct.name} holds {bad} values in slice {z} that are not finite (NaN or "
+                        "infinity). Replace them, for example by the mean grey value, and try "
+                        "again."
+                    )
     low, high = float(sample.min()), float(sample.max())
-    if not high > low and float(np.ptp(np.asarray(ct.data))) == 0:
+    if not high > low and all(slab.min() == low == slab.max() for _, slab in slabs(ct.data, 1)):
         raise SlagsegError(
             f"{ct.name} is constant (every voxel is {low:g}), so there is nothing a map could be "
             "matched with. Check that the right file was opened, and its byte order and type."
@@ -261,7 +261,7 @@ def prepare_ct(
     stop_if_cancelled(cancel)
     unit_um = float(np.sqrt(ct.voxel_size_um[1] * ct.voxel_size_um[2]))
     rings = fit_rings(
-        _native(ct.data),
+        ct.data,
         np.asarray(ct.voxel_size_um) / unit_um,
         settings.ring_smoothing_voxels,
     )

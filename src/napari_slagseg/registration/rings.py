@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_slagseg.data import VolumeLike
+from napari_slagseg.registration.slabs import slabs
+
 
 @dataclass(frozen=True)
 class RingModel:
@@ -93,7 +96,7 @@ def _cylinder_radius(profile: NDArray[np.float64], inscribed: float) -> float:
 
 
 def fit_rings(
-    data: NDArray[np.generic],
+    data: VolumeLike,
     voxel: NDArray[np.float64],
     smoothing: float,
     centre: tuple[float, float] | None = None,
@@ -119,7 +122,11 @@ def fit_rings(
     z_step = max(1, round(smoothing / 3 / voxel[0]))
     n_nodes = -(-depth // z_step)
     rounded = (radius_image(data.shape, voxel, middle) + np.float32(0.5)).astype(np.int32)
-    sums, counts = _sums_by_radius(data, rounded, n_radii, z_step, n_nodes)
+    parts = [
+        _sums_by_radius(slab, rounded, n_radii, z_step, -(-len(slab) // z_step))
+        for _, slab in slabs(data, z_step)
+    ]
+    sums, counts = (np.concatenate(part) for part in zip(*parts))
     sigma = smoothing / (z_step * voxel[0])
     sums = ndimage.gaussian_filter1d(sums, sigma, axis=0, mode="nearest")
     counts = ndimage.gaussian_filter1d(counts, sigma, axis=0, mode="nearest")
