@@ -2,8 +2,19 @@
 
 from typing import TYPE_CHECKING, Any
 
+from napari_slagseg.segmentation.label_blocks import (
+    LabelCounts,
+    label_counts_of_blocks,
+    remove_small_in_blocks,
+)
 from napari_slagseg.segmentation.label_volumes import relabel_sequential, remove_small
-from napari_slagseg.segmentation.separation import Separation, separate_particles
+from napari_slagseg.segmentation.pieces import connected_pieces
+from napari_slagseg.segmentation.separation import (
+    Separation,
+    SeparationCounts,
+    separate_blocks,
+    separate_particles,
+)
 
 if TYPE_CHECKING:
     from napari_slagseg.segmentation.baseline import distance_watershed
@@ -19,9 +30,15 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
+    "LabelCounts",
     "Separation",
+    "SeparationCounts",
+    "connected_pieces",
     "distance_watershed",
+    "label_counts_of_blocks",
     "relabel_sequential",
     "remove_small",
+    "remove_small_in_blocks",
+    "separate_blocks",
     "separate_particles",
 ]

@@ -1,10 +1,29 @@
-"""Watershed from markers on 8-bit levels: one queue a level, every voxel queued once.
+"""Watershed from markers on 8-bit heights with one right answer, inside one block.
 
-A voxel that is reached takes the label of the voxel that reached it and waits in
-the queue of its own level, first in, first out; always the oldest voxel of the
-lowest level that holds any goes on. That is the flood of scikit-image's
-``watershed`` (Meyer 1991; Beucher & Meyer 1993) without its heap, which does not
-keep the order of equal ages among the markers' own voxels.
+The height of a voxel is 255 less its probability. Each voxel of the foreground costs
+``(L, d)``, pairs in the order of words: ``L`` is the greatest height on the way from
+its marker, ``d`` the number of steps since that height was met. A marker's voxel costs
+``(own height, 0)``. From a voxel of cost ``(L, d)`` to its face neighbour of height
+``h`` it goes on as
+
+    f((L, d), h) = (h, 1)      if h > L
+                   (L, d + 1)  otherwise.
+
+A voxel that is no marker costs the least ``f`` over its six neighbours. It takes the
+label of the neighbour from which it is to be had at that cost; of several, that of the
+cheapest, and of several of those, the smallest label. ``f`` keeps the order of costs and
+always raises them, so these equations have exactly one solution, whatever the order in
+which voxels, blocks or workers come to it. It is the flood of Meyer (1991) and Beucher &
+Meyer (1993), where the first to come to a voxel keeps it, with time measured in steps
+across what is flooded at one height and with the last ties settled by the labels; in
+the words of the image-foresting transform (Falcao, Stolfi & Lotufo 2004), the cost is
+that of the greatest height followed by the way across the plateau.
+
+A block has one voxel of frame on all sides. A voxel's state is one int64: the cost,
+``L << 23 | d``, in the upper half and the label in the lower one.
+
+- background (and a frame beyond which nothing is): 0, which no offer can better;
+- foreground not reached yet: `OPEN` in the upper half.
 """
 
 from __future__ import annotations
@@ -15,159 +34,472 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from napari_slagseg.data import CancelToken, Progress, ProgressEvent, no_progress, stop_if_cancelled
+from napari_slagseg.data import SlagsegError
 
 LEVELS = 256
-_STEPS = 1 << 21  # voxels between two looks at the cancel token: well under a second
-_LARGEST_32_BIT = 2**31 - 1
+STEP_BITS = 23
+OPEN = (1 << 31) - 1
+"""Cost of foreground that is not reached."""
+NO_HEIGHT = 256
+"""Stands for the height of what must not be changed: frame and background."""
+_STEPS = (1 << STEP_BITS) - 1
+_LABEL = 0xFFFFFFFF
+_CHUNK = 1024  # voxels a piece of a queue holds; a power of two
+_SPARE = 2 * LEVELS + 2  # chunks that are not full: two a level, one begun and one half emptied
+_OK, _FULL, _FAR = 0, 1, 2
 
 
-def flood(
-    labels: NDArray[np.uint32],
-    height: NDArray[np.uint8],
-    phases: NDArray[np.uint8],
-    *,
-    stage: str = "growing the particles",
-    progress: Progress = no_progress,
-    cancel: CancelToken | None = None,
-) -> None:
-    """Grow the markers in `labels` into the voxels whose phase is above 0, in place.
-
-    Face neighbours only. Voxels of the foreground that no marker reaches stay 0.
-    Needs 4 bytes (above 2.1 G voxels: 8) for each foreground voxel on top of the
-    arrays given.
+def flooded(
+    markers: NDArray[np.uint32], probability: NDArray[np.uint8], phases: NDArray[np.uint8]
+) -> NDArray[np.int64]:
+    """Flood one block on its own.
 
     Parameters
     ----------
-    labels : (z, y, x) uint32, C order
-        Markers above 0, all of them inside the foreground. Changed in place.
-    height : (z, y, x) uint8
-        Particle probability: high is flooded first.
+    markers : (z, y, x) uint32
+        0 where there is none; inside the foreground only.
+    probability : (z, y, x) uint8
     phases : (z, y, x) uint8
         Foreground where above 0.
+
+    Returns
+    -------
+    state : (z + 2, y + 2, x + 2) int64
     """
-    flat, levels, mask = labels.reshape(-1), height.reshape(-1), phases.reshape(-1)
-    _, rows, columns = labels.shape
-    index = np.int32 if labels.size <= _LARGEST_32_BIT else np.int64
-    begin = np.zeros(LEVELS + 1, dtype=np.int64)
-    begin[1:] = np.cumsum(_histogram(levels, mask))
-    total = int(begin[-1])
-    queue: NDArray[Any] = np.empty(total, dtype=index)
-    head, tail = begin[:-1].copy(), begin[:-1].copy()
-    plane = rows * columns
-    planes = max(1, _STEPS // max(plane, 1))
-    inner = 0
-    for start in range(0, labels.shape[0], planes):
-        stop_if_cancelled(cancel)
-        stop = min(start + planes, labels.shape[0])
-        inner += _queue_rims(
-            flat, levels, mask, queue, tail, start * plane, stop * plane, rows, columns
+    state = np.zeros(tuple(n + 2 for n in markers.shape), dtype=np.int64)
+    reachable = _prepare(state, markers, probability, phases)
+    flat = state.reshape(-1)
+    plane, row = state.shape[1] * state.shape[2], state.shape[2]
+    # every voxel waits at most once; pages that are never written to cost nothing
+    pool = np.empty((reachable // _CHUNK + _SPARE) * _CHUNK, dtype=np.int32)
+    _complain(_first_flood(flat, row, plane, pool))
+    return state
+
+
+def settle(
+    state: NDArray[np.int64], probability: NDArray[np.uint8], room: float = 1.0
+) -> bool | None:
+    """Let what the frame of a block offers flow into it, until all equations hold again.
+
+    Inside, the equations must have held for an earlier frame that offered nothing
+    better; costs then only fall.
+
+    Parameters
+    ----------
+    state : (z + 2, y + 2, x + 2) int64
+        Changed in place; its frame is not.
+    probability : (z, y, x) uint8
+    room : float
+        Places in the queue for each voxel. A voxel may change its label while it
+        waits, and then waits once more; it has six neighbours, so 8 always do.
+
+    Returns
+    -------
+    changed : bool or None
+        None if the queue was too short: the state is then of no use.
+    """
+    z, y, x = probability.shape
+    height = np.full(state.shape, NO_HEIGHT, dtype=np.uint16)
+    height[1:-1, 1:-1, 1:-1] = 255 - probability
+    plane, row = state.shape[1] * state.shape[2], state.shape[2]
+    flat, levels = state.reshape(-1), height.reshape(-1)
+    places = np.empty(2 * (z * y + y * x + z * x), dtype=np.int32)
+    n = _take_offers(flat, levels, z, y, x, places)
+    if n == 0:
+        return False
+    places = places[:n]
+    costs = (flat[places] >> 32).astype(np.int32)
+    order = np.argsort(costs, kind="stable")
+    pool = np.empty((int(room * state.size / _CHUNK) + _SPARE) * _CHUNK, dtype=np.int32)
+    status = _settle(flat, levels, row, plane, places[order], costs[order], pool)
+    if status == _FULL:
+        return None
+    _complain(status)
+    return True
+
+
+def packed(labels: NDArray[np.uint32], costs: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """State of a block, with a frame beyond which nothing is."""
+    state = np.zeros(tuple(n + 2 for n in labels.shape), dtype=np.int64)
+    inner = state[1:-1, 1:-1, 1:-1]
+    inner[...] = costs
+    inner <<= 32
+    inner |= labels
+    return state
+
+
+def unpacked(state: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """Labels and costs of a block; labels are 0 where nothing is reached."""
+    shape = tuple(n - 2 for n in state.shape)
+    labels, costs = np.empty(shape, dtype=np.uint32), np.empty(shape, dtype=np.uint32)
+    _unpack(state, labels, costs)
+    return labels, costs
+
+
+def _complain(status: int) -> None:
+    if status == _FAR:
+        raise SlagsegError(
+            f"A particle winds more than {_STEPS} voxels at one height away from its marker. "
+            "Smooth the foreground, or remove what is no particle from it."
         )
-    total -= inner
-    state = np.zeros(2, dtype=np.int64)  # level to look at next, voxels done
-    while _flood_some(flat, levels, mask, queue, head, tail, state, rows, columns, _STEPS):
-        progress(ProgressEvent(stage, float(state[1]) / max(total, 1)))
-        stop_if_cancelled(cancel)
+    if status != _OK:
+        raise RuntimeError(f"the flood ended with status {status}")
 
 
 @njit(cache=True, nogil=True)
-def _histogram(levels: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Foreground voxels by level, level 0 being the highest probability."""
-    counts = np.zeros(LEVELS, dtype=np.int64)
-    for i in range(len(levels)):
-        if mask[i] > 0:
-            counts[LEVELS - 1 - levels[i]] += 1
-    return counts
-
-
-@njit(cache=True, nogil=True)
-def _neighbours(i: int, rows: int, columns: int, size: int, around: NDArray[np.int64]) -> None:
-    """Write the six face neighbours of voxel `i` into `around`; -1 stands for outside."""
-    plane = rows * columns
-    x = i % columns
-    y = (i // columns) % rows
-    around[0] = i - plane if i >= plane else -1
-    around[1] = i - columns if y > 0 else -1
-    around[2] = i - 1 if x > 0 else -1
-    around[3] = i + 1 if x < columns - 1 else -1
-    around[4] = i + columns if y < rows - 1 else -1
-    around[5] = i + plane if i + plane < size else -1
-
-
-@njit(cache=True, nogil=True)
-def _queue_rims(
-    labels: NDArray[np.uint32],
-    levels: NDArray[np.uint8],
-    mask: NDArray[np.uint8],
-    queue: NDArray[Any],
-    tail: NDArray[np.int64],
-    start: int,
-    stop: int,
-    rows: int,
-    columns: int,
-) -> int:
-    """Queue the marker voxels from which something can be reached; number of the others."""
-    around = np.empty(6, dtype=np.int64)
-    inner = 0
-    for i in range(start, stop):
-        if labels[i] == 0:
-            continue
-        _neighbours(i, rows, columns, len(labels), around)
-        free = False
-        for k in range(6):
-            j = around[k]
-            if j >= 0 and labels[j] == 0 and mask[j] > 0:
-                free = True
-        if free:
-            level = LEVELS - 1 - levels[i]
-            queue[tail[level]] = i
-            tail[level] += 1
-        else:
-            inner += 1
-    return inner
-
-
-@njit(cache=True, nogil=True)
-def _flood_some(
-    labels: NDArray[np.uint32],
-    levels: NDArray[np.uint8],
-    mask: NDArray[np.uint8],
-    queue: NDArray[Any],
-    head: NDArray[np.int64],
-    tail: NDArray[np.int64],
+def _prepare(
     state: NDArray[np.int64],
+    markers: NDArray[np.uint32],
+    probability: NDArray[np.uint8],
+    phases: NDArray[np.uint8],
+) -> int:
+    """Set the state of a block; foreground voxels. What is not reached carries its height."""
+    depth, rows, columns = markers.shape
+    found = 0
+    for z in range(depth):
+        for y in range(rows):
+            for x in range(columns):
+                if phases[z, y, x] == 0:
+                    continue
+                found += 1
+                h = np.int64(255) - np.int64(probability[z, y, x])
+                label = np.int64(markers[z, y, x])
+                if label > 0:
+                    state[z + 1, y + 1, x + 1] = (h << (STEP_BITS + 32)) | label
+                else:
+                    state[z + 1, y + 1, x + 1] = (np.int64(OPEN) << 32) | h
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _unpack(
+    state: NDArray[np.int64], labels: NDArray[np.uint32], costs: NDArray[np.uint32]
+) -> None:
+    depth, rows, columns = labels.shape
+    for z in range(depth):
+        for y in range(rows):
+            for x in range(columns):
+                s = state[z + 1, y + 1, x + 1]
+                cost = s >> 32
+                costs[z, y, x] = np.uint32(cost)
+                # the lower half of what is not reached may hold its height
+                labels[z, y, x] = np.uint32(s & _LABEL) if cost < OPEN else np.uint32(0)
+
+
+@njit(cache=True, nogil=True)
+def offers_something(
+    mine: NDArray[np.int64],
+    heights: NDArray[np.uint8],
+    now: NDArray[np.int64],
+    before: NDArray[np.int64],
+) -> bool:
+    """Whether a neighbour's face may change a block's outer voxels.
+
+    Parameters
+    ----------
+    mine : (n,) int64
+        States of the outer voxels on this side.
+    heights : (n,) uint8
+        Theirs.
+    now, before : (n,) int64
+        The neighbour's voxels across the face, and those that the block has seen.
+    """
+    for k in range(len(mine)):
+        if now[k] == before[k] or (mine[k] >> 32) & _STEPS == 0:
+            continue  # background and markers never change
+        cost = mine[k] >> 32
+        label = mine[k] & _LABEL
+        h = np.int64(heights[k])
+        offer = _offer(now[k], h)
+        if offer < cost or (offer == cost < OPEN and now[k] & _LABEL != label):
+            return True
+    return False
+
+
+@njit(cache=True, nogil=True)
+def _offer(state: Any, h: Any) -> Any:
+    """Cost at which a voxel of height `h` is to be had from a neighbour; `OPEN` if not."""
+    cost = state >> 32
+    if state == 0 or cost == OPEN:
+        return np.int64(OPEN)
+    if h > cost >> STEP_BITS:
+        return (h << STEP_BITS) | 1
+    return cost + 1
+
+
+@njit(cache=True, nogil=True)
+def _cheaper(state: NDArray[np.int64], j: Any, cost: Any, row: int, plane: int) -> bool:
+    """Whether a neighbour of voxel `j` is reached at less than `cost`."""
+    limit = cost << 32
+    found = 0 < state[j - plane] < limit
+    found |= 0 < state[j - row] < limit
+    found |= 0 < state[j - 1] < limit
+    found |= 0 < state[j + 1] < limit
+    found |= 0 < state[j + row] < limit
+    found |= 0 < state[j + plane] < limit
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _solve(state: NDArray[np.int64], j: Any, h: Any, row: int, plane: int) -> Any:
+    """State of a voxel by its equation; cost `OPEN` if no neighbour is reached."""
+    best = np.int64(OPEN) << 32
+    label = np.int64(0)
+    for k in range(6):
+        if k == 0:
+            s = state[j - plane]
+        elif k == 1:
+            s = state[j - row]
+        elif k == 2:
+            s = state[j - 1]
+        elif k == 3:
+            s = state[j + 1]
+        elif k == 4:
+            s = state[j + row]
+        else:
+            s = state[j + plane]
+        offer = (_offer(s, h) << 32) | (s >> 32)
+        if offer < best or (offer == best and s & _LABEL < label):
+            best = offer
+            label = s & _LABEL
+    return ((best >> 32) << 32) | label
+
+
+@njit(cache=True, nogil=True)
+def _first_flood(state: NDArray[np.int64], row: int, plane: int, pool: NDArray[np.int32]) -> int:
+    """Flood from the markers in the order of costs: what is reached first is final.
+
+    Within a level the queue is sorted by steps by itself: first the markers, then what
+    lower levels have left there (one step), then what the level's own voxels reach.
+    The height of a reached voxel is not needed: at the time that a voxel of cost (L, d)
+    goes on, neighbours of more than (L, d + 1) were all reached by a rise, so that they
+    are to be had from here at the same cost.
+    """
+    chunks = len(pool) // _CHUNK
+    after = np.full(chunks, -1, dtype=np.int32)
+    head = np.full(LEVELS, -1, dtype=np.int64)
+    tail = np.full(LEVELS, -1, dtype=np.int64)
+    free = np.int64(-1)  # chunks given back
+    fresh = np.int64(0)  # chunks never used
+    offsets = np.array([-plane, -row, -1, 1, row, plane], dtype=np.int64)
+    opened = np.int64(OPEN) << 32
+    for i in range(plane, len(state) - plane):
+        s = state[i]
+        if s == 0 or s >= opened:
+            continue
+        rim = False
+        for k in range(6):
+            rim |= state[i + offsets[k]] >= opened
+        if not rim:
+            continue
+        level = s >> (32 + STEP_BITS)
+        at = tail[level]
+        if at < 0 or at & (_CHUNK - 1) == 0:
+            if fresh == chunks:
+                return _FULL
+            if at < 0:
+                head[level] = fresh * _CHUNK
+            else:
+                after[(at - 1) // _CHUNK] = fresh
+            at = fresh * _CHUNK
+            fresh += 1
+        pool[at] = i
+        tail[level] = at + 1
+    at: Any
+    for level in range(LEVELS):
+        at = np.int64(head[level])
+        while at >= 0 and at != tail[level]:
+            i = np.int64(pool[at])
+            at += 1
+            if at & (_CHUNK - 1) == 0 and at != tail[level]:
+                old = at // _CHUNK - 1
+                at = np.int64(after[old]) * _CHUNK
+                after[old] = free
+                free = old
+            s = state[i]
+            label = s & _LABEL
+            near = (s >> 32) + 1
+            if near & _STEPS == 0:
+                return _FAR
+            for k in range(6):
+                j = i + offsets[k]
+                t = state[j]
+                if t >= opened:
+                    h = t & 255
+                    if h > level:
+                        state[j] = (((h << STEP_BITS) | 1) << 32) | label
+                    else:
+                        h = level
+                        state[j] = (near << 32) | label
+                    end = tail[h]
+                    if end < 0 or end & (_CHUNK - 1) == 0:
+                        if free >= 0:
+                            chunk = free
+                            free = np.int64(after[chunk])
+                        else:
+                            if fresh == chunks:
+                                return _FULL
+                            chunk = fresh
+                            fresh += 1
+                        if end < 0:
+                            head[h] = chunk * _CHUNK
+                        else:
+                            after[(end - 1) // _CHUNK] = chunk
+                        if h == level and at == end:
+                            at = chunk * _CHUNK
+                        end = chunk * _CHUNK
+                    pool[end] = j
+                    tail[h] = end + 1
+                elif label < t & _LABEL:
+                    cost = t >> 32
+                    if cost & _STEPS == 1:
+                        # reached by a rise, or from a marker of its own height: from how cheap?
+                        if cost >= near and not _cheaper(state, j, s >> 32, row, plane):
+                            state[j] = (cost << 32) | label
+                    elif cost == near:
+                        state[j] = (cost << 32) | label
+    return _OK
+
+
+@njit(cache=True, nogil=True)
+def _take_offers(
+    state: NDArray[np.int64],
+    height: NDArray[np.uint16],
+    depth: int,
     rows: int,
     columns: int,
-    steps: int,
-) -> bool:
-    """Let `steps` voxels go on; whether any are left."""
-    size = len(labels)
-    level = state[0]
-    done = 0
-    around = np.empty(6, dtype=np.int64)
-    while done < steps:
-        while level < LEVELS and head[level] == tail[level]:
-            level += 1
-        if level == LEVELS:
-            break
-        i = int(queue[head[level]])
-        head[level] += 1
-        done += 1
-        _neighbours(i, rows, columns, size, around)
-        label = labels[i]
-        for k in range(6):
-            j = around[k]
-            if j < 0 or mask[j] == 0 or labels[j] != 0:
+    places: NDArray[np.int32],
+) -> int:
+    """Solve the equations of the outer voxels of the block; number of those changed."""
+    row = columns + 2
+    plane = row * (rows + 2)
+    n = 0
+    for axis in range(3):
+        for side in range(2):
+            if axis == 0:
+                outer, inner = rows, columns
+                begin = (depth if side else 1) * plane + row + 1
+                outer_step, inner_step = row, 1
+            elif axis == 1:
+                outer, inner = depth, columns
+                begin = plane + (rows if side else 1) * row + 1
+                outer_step, inner_step = plane, 1
+            else:
+                outer, inner = depth, rows
+                begin = plane + row + (columns if side else 1)
+                outer_step, inner_step = plane, row
+            for a in range(outer):
+                for b in range(inner):
+                    j = begin + a * outer_step + b * inner_step
+                    h = np.int64(height[j])
+                    s = state[j]
+                    if h == NO_HEIGHT or (s >> 32) & _STEPS == 0:
+                        continue  # background or marker
+                    t = _solve(state, j, h, row, plane)
+                    if t != s and t >> 32 < OPEN:
+                        state[j] = t
+                        places[n] = j
+                        n += 1
+    return n
+
+
+@njit(cache=True, nogil=True)
+def _settle(
+    state: NDArray[np.int64],
+    height: NDArray[np.uint16],
+    row: int,
+    plane: int,
+    places: NDArray[np.int32],
+    costs: NDArray[np.int32],
+    pool: NDArray[np.int32],
+) -> int:
+    """Go on from the changed voxels in `places`, sorted by their costs.
+
+    Any order would lead to the same end, as whatever changes is queued and whatever is
+    taken out of the queue brings its neighbours in line; in the order of costs most
+    voxels change once. An entry whose voxel has become cheaper since is passed over:
+    it has gone on from its new place in the queue.
+    """
+    chunks = len(pool) // _CHUNK
+    after = np.full(chunks, -1, dtype=np.int32)
+    head = np.full(LEVELS, -1, dtype=np.int64)
+    tail = np.full(LEVELS, -1, dtype=np.int64)
+    free = np.int64(-1)
+    fresh = np.int64(0)
+    offsets = np.array([-plane, -row, -1, 1, row, plane], dtype=np.int64)
+    n = len(places)
+    taken = 0
+    at: Any
+    for level in range(LEVELS):
+        at = np.int64(head[level])
+        while True:
+            waiting = at >= 0 and at != tail[level]
+            if (
+                taken < n
+                and costs[taken] >> STEP_BITS == level
+                and (not waiting or costs[taken] <= state[pool[at]] >> 32)
+            ):
+                i = np.int64(places[taken])
+                taken += 1
+            elif waiting:
+                i = np.int64(pool[at])
+                at += 1
+                if at & (_CHUNK - 1) == 0 and at != tail[level]:
+                    old = at // _CHUNK - 1
+                    at = np.int64(after[old]) * _CHUNK
+                    after[old] = free
+                    free = old
+            else:
+                break
+            s = state[i]
+            label = s & _LABEL
+            cost = s >> 32
+            if cost >> STEP_BITS != level:
                 continue
-            labels[j] = label
-            lower = LEVELS - 1 - levels[j]
-            queue[tail[lower]] = j
-            tail[lower] += 1
-            if lower < level:
-                level = lower
-    state[0] = level
-    state[1] += done
-    return done == steps
+            if (cost + 1) & _STEPS == 0:
+                return _FAR
+            for k in range(6):
+                j = i + offsets[k]
+                h = np.int64(height[j])
+                if h == NO_HEIGHT:
+                    continue
+                t = state[j]
+                offer = cost + 1
+                if h > level:
+                    offer = (h << STEP_BITS) | 1
+                old_cost = t >> 32
+                if offer < old_cost:
+                    state[j] = (offer << 32) | label
+                elif offer == old_cost and label != t & _LABEL:
+                    best = _solve(state, j, h, row, plane)
+                    if best == t:
+                        continue
+                    state[j] = best
+                else:
+                    continue
+                to = offer >> STEP_BITS
+                end = tail[to]
+                if end < 0 or end & (_CHUNK - 1) == 0:
+                    if free >= 0:
+                        chunk = free
+                        free = np.int64(after[chunk])
+                    else:
+                        if fresh == chunks:
+                            return _FULL
+                        chunk = fresh
+                        fresh += 1
+                    if end < 0:
+                        head[to] = chunk * _CHUNK
+                        if to == level:
+                            at = chunk * _CHUNK
+                    else:
+                        after[(end - 1) // _CHUNK] = chunk
+                        if to == level and at == end:
+                            at = chunk * _CHUNK
+                    end = chunk * _CHUNK
+                pool[end] = j
+                tail[to] = end + 1
+    return _OK
 
 
-__all__ = ["flood"]
+__all__ = ["OPEN", "STEP_BITS", "flooded", "offers_something", "packed", "settle", "unpacked"]

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_slagseg.data import CancelToken, SlagsegError, stop_if_cancelled
+from napari_slagseg.data import CancelToken, stop_if_cancelled
+from napari_slagseg.segmentation.label_blocks import check_labels, counted, renumbered
 
 _CHUNK_VOXELS = 1 << 22
 
@@ -62,24 +63,14 @@ def label_counts(
     SlagsegError
         If the labels are not whole numbers, or one is negative or above 32 bits.
     """
-    _check(labels)
-    top = int(labels.max(initial=0))
-    if int(labels.min(initial=0)) < 0 or top > np.iinfo(np.uint32).max:
-        raise SlagsegError(
-            f"Particle labels run from {labels.min()} to {top}; "
-            "they must be 0 (background) or a number that fits 32 bits."
-        )
-    if top <= labels.size:
-        totals = np.zeros(top + 1, dtype=np.int64)
-        for part in _parts(labels, cancel):
-            totals += np.bincount(part.reshape(-1), minlength=top + 1)
-        present = np.flatnonzero(totals)
-        counts = totals[present]
-    else:  # few labels with large numbers: a table of all numbers would not pay
-        present, counts = np.unique(labels, return_counts=True)
-        present = present.astype(np.int64)
-    above = present > 0
-    return present[above], counts[above].astype(np.int64)
+    check_labels(labels)
+    parts = [counted(part) for part in _parts(labels, cancel)]
+    every = np.concatenate([np.empty(0, dtype=np.int64), *(p[0] for p in parts)])
+    voxels = np.concatenate([np.empty(0, dtype=np.int64), *(p[1] for p in parts)])
+    present, at = np.unique(every, return_inverse=True)
+    totals = np.zeros(len(present), dtype=np.int64)
+    np.add.at(totals, at.reshape(-1), voxels)
+    return present, totals
 
 
 def renumber(
@@ -101,26 +92,12 @@ def renumber(
     out : uint32 array, optional
         Where to write; may be `labels` itself.
     """
-    _check(labels)
+    check_labels(labels)
     if out is None:
         out = np.empty(labels.shape, dtype=np.uint32)
-    top = int(old[-1]) if len(old) else 0
-    table = None
-    if top <= max(labels.size, 1 << 16):
-        table = np.zeros(top + 2, dtype=np.uint32)
-        table[old] = new
     for part, target in zip(_parts(labels, cancel), _parts(out, None), strict=True):
-        if table is not None:
-            target[...] = table[np.minimum(part, top + 1)]
-            continue
-        at = np.minimum(np.searchsorted(old, part), len(old) - 1)
-        target[...] = np.where(old[at] == part, new[at], 0)
+        target[...] = renumbered(part, old, new)
     return out
-
-
-def _check(labels: NDArray[Any]) -> None:
-    if not np.issubdtype(labels.dtype, np.integer):
-        raise SlagsegError(f"Particle labels of the type {labels.dtype} are not whole numbers.")
 
 
 def _parts(array: NDArray[Any], cancel: CancelToken | None) -> Iterator[NDArray[Any]]:

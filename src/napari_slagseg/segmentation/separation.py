@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from typing import Any, Literal
 
-import cc3d
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_slagseg.data import (
+    Block,
+    BlockGrid,
+    BlockRun,
     CancelToken,
     Progress,
     ProgressEvent,
     SlagsegError,
+    ThreadRun,
+    Triple,
+    VolumeLike,
+    WritableVolume,
     no_progress,
     stop_if_cancelled,
 )
-from napari_slagseg.segmentation.label_volumes import label_counts, renumber
+from napari_slagseg.segmentation.label_blocks import label_counts_of_blocks, renumbered
+from napari_slagseg.segmentation.pieces import joined_pieces, pieces_in_block
+from napari_slagseg.segmentation.watershed import FloodState, flood_blocks
 
-CONNECTIVITY: Literal[6] = 6
-"""Neighbourhood of markers and of particles: voxels that share a face."""
+BLOCK_EDGE = 96
+"""Of the blocks that arrays in memory are cut into."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +54,88 @@ class Separation:
     n_removed: int
 
 
+@dataclass(frozen=True)
+class SeparationCounts:
+    """What there is to say of a separation whose particles went into a volume.
+
+    Attributes
+    ----------
+    n_particles : int
+        They are numbered from 1.
+    n_markers, n_without_marker, n_removed : int
+        See `Separation`.
+    """
+
+    n_particles: int
+    n_markers: int
+    n_without_marker: int
+    n_removed: int
+
+
+@dataclass(frozen=True)
+class _Markers:
+    """Source of pieces: foreground that is more probable than `above`, of 255."""
+
+    phases: VolumeLike
+    probability: VolumeLike
+    above: int
+    by_value: bool = False
+
+    def values(self, block: Block) -> NDArray[np.bool_]:
+        sure = np.asarray(self.probability[block.box]) > self.above
+        sure &= np.asarray(self.phases[block.box]) > 0
+        return sure
+
+
+@dataclass(frozen=True)
+class _Unreached:
+    """Source of pieces: foreground that no marker has reached."""
+
+    phases: VolumeLike
+    labels: VolumeLike
+    by_value: bool = False
+
+    def values(self, block: Block) -> NDArray[np.bool_]:
+        open_ = np.asarray(self.labels[block.box]) == 0
+        open_ &= np.asarray(self.phases[block.box]) > 0
+        return open_
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """Final numbers of what is in a block: of labels `old`, and of its pieces without a marker."""
+
+    old: NDArray[np.int64]
+    new: NDArray[np.int64]
+    unreached: NDArray[np.uint32]
+
+
+@dataclass(frozen=True)
+class _Finish:
+    """Stage: write the particles."""
+
+    labels: VolumeLike
+    unreached: _Unreached
+    particles: WritableVolume
+
+    def __call__(self, block: Block, given: _Numbers) -> None:
+        from napari_slagseg.segmentation.label_kernels import renumber_into  # imports numba
+
+        particles = renumbered(np.asarray(self.labels[block.box]), given.old, given.new)
+        if len(given.unreached) > 1:
+            pieces, _ = pieces_in_block(self.unreached, block, 6)
+            renumber_into(pieces.reshape(-1), 0, given.unreached, pieces.reshape(-1))
+            particles += pieces
+        self.particles[block.box] = particles
+
+
 def separate_particles(
     phases: NDArray[np.uint8],
     particle_probability: NDArray[np.uint8],
     *,
     threshold: float = 0.5,
     minimum_voxels: int = 100,
+    threads: int | None = None,
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
 ) -> Separation:
@@ -66,9 +150,8 @@ def separate_particles(
     than `minimum_voxels` voxels become background and the others are numbered in
     the order of their first voxel's marker, then of the pieces without one.
 
-    The result depends on the input only, not on threads. Memory on top of the two
-    inputs: 4 bytes a voxel for the result, and 4 bytes a foreground voxel (or 5 a
-    voxel, whichever is more) while working.
+    The watershed has one right answer (see `flooding`), so the result depends on the
+    input only, not on blocks and threads.
 
     Parameters
     ----------
@@ -80,6 +163,8 @@ def separate_particles(
         Probability above which a voxel is part of a marker.
     minimum_voxels : int
         Smaller particles are removed; 0 or 1 keeps all.
+    threads : int, optional
+        Blocks that are worked on at the same time; all cores if not given.
 
     Returns
     -------
@@ -96,66 +181,153 @@ def separate_particles(
     _check(phases, particle_probability, threshold)
     progress(ProgressEvent("finding the markers", 0.0))
     stop_if_cancelled(cancel)
-    seeds = particle_probability > threshold * 255
-    seeds &= phases > 0
-    labels, n_markers = _components(seeds)
-    del seeds
-    stop_if_cancelled(cancel)
-
-    def part(event: ProgressEvent) -> None:
-        fraction = None if event.fraction is None else 0.1 + 0.7 * event.fraction
-        progress(ProgressEvent(event.stage, fraction, event.values))
-
-    from napari_slagseg.segmentation.flooding import flood  # imports numba, which takes a second
-
-    flood(
-        labels,
-        np.ascontiguousarray(particle_probability),
-        np.ascontiguousarray(phases),
-        progress=part,
-        cancel=cancel,
-    )
-    progress(ProgressEvent("finding particles without a marker", 0.8))
-    stop_if_cancelled(cancel)
-    rest = phases > 0
-    rest &= labels == 0
-    n_without = 0
-    if rest.any():
-        alone, n_without = _components(rest)
-        alone[rest] += np.uint32(n_markers)
-        labels += alone
-        del alone
-    del rest
-    progress(ProgressEvent("removing small particles", 0.9))
-    present, counts = label_counts(labels, cancel=cancel)
-    kept = present[counts >= minimum_voxels]
-    renumber(labels, kept, np.arange(1, len(kept) + 1), cancel=cancel, out=labels)
+    particles = np.zeros(phases.shape, dtype=np.uint32)
+    counts = SeparationCounts(0, 0, 0, 0)
+    if phases.size:
+        run = ThreadRun(
+            BlockGrid.of(phases.shape, BLOCK_EDGE), threads or _cores(), progress, cancel
+        )
+        # nothing is left of an interrupted run, so the particles may grow where they will stay
+        state = FloodState(particles, run.scratch("flood costs", np.uint32))
+        counts = _separate(
+            phases, particle_probability, particles, state, run, threshold, minimum_voxels, (0, 1)
+        )
     progress(ProgressEvent("removing small particles", 1.0))
-    return Separation(labels, n_markers, n_without, len(present) - len(kept))
+    return Separation(particles, counts.n_markers, counts.n_without_marker, counts.n_removed)
 
 
-def _components(mask: NDArray[np.bool_]) -> tuple[NDArray[np.uint32], int]:
-    """Components numbered in the order of their first voxel (C order), and their number."""
-    labels, n = cc3d.connected_components(
-        mask, connectivity=CONNECTIVITY, return_N=True, out_dtype=np.uint32
+def separate_blocks(
+    phases: VolumeLike,
+    probability: VolumeLike,
+    particles: WritableVolume,
+    run: BlockRun,
+    *,
+    threshold: float = 0.5,
+    minimum_voxels: int = 100,
+    part: tuple[float, float] = (0.0, 1.0),
+) -> SeparationCounts:
+    """Separate the particles of a volume of any size, block by block.
+
+    Gives what `separate_particles` gives, to the last voxel, whatever the blocks. Two
+    scratch volumes of the run hold the flood; the run's store holds the outer voxels of
+    each block.
+
+    Parameters
+    ----------
+    phases : (z, y, x) uint8 volume
+        Predicted phases, 0 background.
+    probability : (z, y, x) uint8 volume
+        Predicted probability of "inside a particle", 0 to 255 for 0 to 1.
+    particles : (z, y, x) uint32 volume
+        Where the particles go.
+    run : BlockRun
+        Its grid has the shape of the volumes. A block takes about 21 bytes a voxel
+        while it is worked on.
+    threshold, minimum_voxels
+        See `separate_particles`.
+    part : (float, float)
+        From where to where this goes in the whole work's progress bar.
+
+    Returns
+    -------
+    SeparationCounts
+
+    Raises
+    ------
+    SlagsegError
+        If the volumes differ in shape, are not 3D uint8, or the threshold is not
+        between 0 and 1.
+    CancelledError
+        If the run is told to stop.
+    """
+    _check(phases, probability, threshold)
+    for what, shape in (("particles", particles.shape), ("blocks' volume", run.grid.shape)):
+        if tuple(shape) != tuple(phases.shape):
+            raise SlagsegError(
+                f"The phases have the shape {tuple(phases.shape)} and the {what} {tuple(shape)}; "
+                "they must be equal."
+            )
+    state = FloodState(
+        run.scratch("flood labels", np.uint32), run.scratch("flood costs", np.uint32)
     )
-    return np.ascontiguousarray(labels.astype(np.uint32, copy=False)), n
+    return _separate(phases, probability, particles, state, run, threshold, minimum_voxels, part)
 
 
-def _check(phases: NDArray[Any], probability: NDArray[Any], threshold: float) -> None:
-    if phases.shape != probability.shape:
+def _separate(
+    phases: VolumeLike,
+    probability: VolumeLike,
+    particles: WritableVolume,
+    state: FloodState,
+    run: BlockRun,
+    threshold: float,
+    minimum_voxels: int,
+    part: tuple[float, float],
+) -> SeparationCounts:
+    def share(begin: float, end: float) -> tuple[float, float]:
+        return part[0] + begin * (part[1] - part[0]), part[0] + end * (part[1] - part[0])
+
+    seeds = _Markers(phases, probability, int(threshold * 255))
+    markers = joined_pieces(
+        seeds, run, name="markers", says="finding the markers", part=share(0.0, 0.1)
+    )
+    flood_blocks(
+        phases,
+        probability,
+        seeds,
+        markers.tables,
+        state,
+        run,
+        says="growing the particles",
+        part=share(0.1, 0.8),
+    )
+    unreached = _Unreached(phases, state.labels)
+    says = "finding particles without a marker"
+    rest = joined_pieces(
+        unreached, run, name="unreached", count=True, says=says, part=share(0.8, 0.87)
+    )
+    says = "removing small particles"
+    grown = label_counts_of_blocks(
+        state.labels, run, name="count", says=says, part=share(0.87, 0.92)
+    )
+    voxels = np.concatenate([grown.voxels, rest.voxels])
+    kept = voxels >= minimum_voxels
+    number = np.where(kept, np.cumsum(kept), 0)
+    given: dict[Triple, _Numbers] = {}
+    of_rest = np.concatenate([[0], number[markers.n :]]).astype(np.uint32)
+    for index, present in grown.in_block.items():
+        given[index] = _Numbers(present, number[present - 1], of_rest[rest.tables[index]])
+    run.stage(
+        "particles",
+        _Finish(state.labels, unreached, particles),
+        given=given,
+        says=says,
+        part=share(0.92, 1.0),
+    )
+    n = int(kept.sum())
+    return SeparationCounts(n, markers.n, rest.n, len(kept) - n)
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _check(phases: VolumeLike, probability: VolumeLike, threshold: float) -> None:
+    if tuple(phases.shape) != tuple(probability.shape):
         raise SlagsegError(
             f"The phases have the shape {phases.shape} and the particle probability "
             f"{probability.shape}; both must come from the same volume."
         )
     for what, array in (("phases", phases), ("particle probability", probability)):
-        if array.ndim != 3 or array.dtype != np.uint8:
+        if len(array.shape) != 3 or array.dtype != np.uint8:
             raise SlagsegError(
-                f"The {what} are a {array.ndim}-D array of type {array.dtype}; the separation "
-                "of particles needs 3-D arrays (z, y, x) of type uint8."
+                f"The {what} are a {len(array.shape)}-D array of type {array.dtype}; the "
+                "separation of particles needs 3-D arrays (z, y, x) of type uint8."
             )
     if not 0 < threshold < 1:
         raise SlagsegError(f"The marker threshold is {threshold}; it must lie between 0 and 1.")
 
 
-__all__ = ["Separation", "separate_particles"]
+__all__ = ["Separation", "SeparationCounts", "separate_blocks", "separate_particles"]

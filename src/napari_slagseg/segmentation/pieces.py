@@ -1,0 +1,399 @@
+"""Connected pieces of a volume that is cut into blocks.
+
+Pieces are found in each block by `cc3d`; those that touch across the faces (edges,
+corners) of blocks are joined, and the joined ones are numbered in the order of their
+first voxel (C order) in the whole volume: the numbers that the volume has in one piece.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import cc3d
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from napari_slagseg.data import (
+    Block,
+    BlockGrid,
+    BlockResult,
+    BlockRun,
+    BlockStore,
+    SlagsegError,
+    Triple,
+    VolumeLike,
+    WritableVolume,
+)
+
+Connectivity = Literal[6, 26]
+_LARGEST = np.iinfo(np.uint32).max
+
+
+class PieceSource(Protocol):
+    """What pieces are made of; picklable."""
+
+    @property
+    def by_value(self) -> bool:
+        """Whether voxels of different values lie in different pieces."""
+        ...
+
+    def values(self, block: Block) -> NDArray[Any]:
+        """Voxels of a block, 0 where there is no piece."""
+        ...
+
+
+@dataclass(frozen=True)
+class PiecesOf:
+    """Pieces of a volume: of equal values, or of all that is not 0."""
+
+    volume: VolumeLike
+    by_value: bool
+
+    def values(self, block: Block) -> NDArray[Any]:
+        """Voxels of a block."""
+        values = np.asarray(self.volume[block.box])
+        return values if self.by_value else values != 0
+
+
+def pieces_in_block(
+    source: PieceSource, block: Block, connectivity: Connectivity
+) -> tuple[NDArray[np.uint32], int]:
+    """Pieces of one block alone, 1, 2, ..., and their number."""
+    return _pieces(source.values(block), connectivity)
+
+
+def _pieces(values: NDArray[Any], connectivity: Connectivity) -> tuple[NDArray[np.uint32], int]:
+    if not values.any():
+        return np.zeros(values.shape, dtype=np.uint32), 0
+    labels, n = cc3d.connected_components(
+        np.ascontiguousarray(values),
+        connectivity=connectivity,
+        return_N=True,
+        out_dtype=np.uint32,
+    )
+    return np.ascontiguousarray(labels.astype(np.uint32, copy=False)), int(n)
+
+
+@dataclass(frozen=True)
+class _FindPieces:
+    """Stage: pieces of each block; their labels on its six faces are kept for its neighbours."""
+
+    source: PieceSource
+    store: BlockStore
+    name: str
+    shape: Triple
+    connectivity: Connectivity
+    count: bool
+
+    def __call__(self, block: Block, given: Any) -> BlockResult:
+        from napari_slagseg.segmentation.label_kernels import (  # imports numba
+            count_into,
+            first_places,
+        )
+
+        values = self.source.values(block)
+        labels, n = _pieces(values, self.connectivity)
+        kept = {}
+        for axis, side in itertools.product(range(3), (0, 1)):
+            face = _face(labels, axis, side)
+            if not face.any():
+                continue
+            kept[f"pieces{axis}{side}"] = np.ascontiguousarray(face)
+            if self.source.by_value:
+                kept[f"values{axis}{side}"] = np.ascontiguousarray(_face(values, axis, side))
+        self.store.put(self.name, block, kept)
+        voxels = np.zeros(n, dtype=np.int64)
+        if n and self.count:
+            count_into(labels.reshape(-1), 1, voxels)
+        first = first_places(labels, n, block.start, self.shape[1], self.shape[2])
+        return {"first": first, "voxels": voxels}
+
+
+@dataclass(frozen=True)
+class _FindTouching:
+    """Stage: which pieces of a block touch which ones of the neighbours that come before it."""
+
+    store: BlockStore
+    name: str
+    grid: BlockGrid
+    connectivity: Connectivity
+    by_value: bool
+
+    def __call__(self, block: Block, given: Any) -> BlockResult:
+        mine = self.store.get(self.name, block)
+        pairs = []
+        for offset in _before(self.connectivity):
+            index = tuple(i + o for i, o in zip(block.index, offset))
+            if not all(0 <= i < n for i, n in zip(index, self.grid.counts)):
+                continue
+            other = self.grid.block(index)  # type: ignore[arg-type]
+            theirs = self.store.get(self.name, other)
+            found = self._pairs(mine, theirs, offset)
+            if len(found):
+                numbers = np.full((len(found), 1), self.grid.number(other), dtype=np.int64)
+                pairs.append(np.concatenate([numbers, found], axis=1))
+        if not pairs:
+            return {}
+        return {"touching": np.concatenate(pairs)}
+
+    def _pairs(self, mine: BlockResult, theirs: BlockResult, offset: Triple) -> NDArray[np.int64]:
+        """Rows (their piece, my piece), each once."""
+        axis = next(a for a in range(3) if offset[a])
+        found = []
+        free = [a for a in range(3) if a != axis]
+        names = ("pieces", "values") if self.by_value else ("pieces",)
+        sides = {1: (offset[axis] + 1) // 2, -1: (1 - offset[axis]) // 2}
+        # a face without pieces is not kept
+        if f"pieces{axis}{sides[1]}" not in mine or f"pieces{axis}{sides[-1]}" not in theirs:
+            return np.empty((0, 2), dtype=np.int64)
+        here, there = (
+            [_edge(faces[f"{name}{axis}{sides[sign]}"], free, offset, sign) for name in names]
+            for faces, sign in ((mine, 1), (theirs, -1))
+        )
+        shifts = [(-1, 0, 1) if self.connectivity == 26 and offset[a] == 0 else (0,) for a in free]
+        for shift in itertools.product(*shifts):
+            a = [_shifted(face, shift) for face in here]
+            b = [_shifted(face, tuple(-s for s in shift)) for face in there]
+            touching = (a[0] > 0) & (b[0] > 0)
+            if self.by_value:
+                touching &= a[1] == b[1]
+            rows = np.stack([b[0][touching], a[0][touching]], axis=1).astype(np.int64)
+            if len(rows):
+                found.append(_once(rows))
+        if not found:
+            return np.empty((0, 2), dtype=np.int64)
+        return _once(np.concatenate(found))
+
+
+def _once(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    keys = np.unique(rows[:, 0] << 32 | rows[:, 1])
+    return np.stack([keys >> 32, keys & _LARGEST], axis=1)
+
+
+def _before(connectivity: Connectivity) -> list[Triple]:
+    """Offsets of the neighbouring blocks that come first in the grid."""
+    steps = (-1, 0, 1)
+    every = [o for o in itertools.product(steps, steps, steps) if o < (0, 0, 0)]
+    if connectivity == 6:
+        return [o for o in every if sum(map(abs, o)) == 1]
+    return every
+
+
+def _face(values: NDArray[Any], axis: int, side: int) -> NDArray[Any]:
+    """Outer voxels of a block on the low (0) or high (1) side of an axis."""
+    return np.take(values, -1 if side else 0, axis=axis)
+
+
+def _edge(face: NDArray[Any], free: list[int], offset: Triple, sign: int) -> NDArray[Any]:
+    """The part of a face that looks at a neighbour across an edge or a corner."""
+    for k, axis in enumerate(free):
+        toward = sign * offset[axis]
+        if toward:
+            face = np.take(face, [-1 if toward > 0 else 0], axis=k)
+    return face
+
+
+def _shifted(face: NDArray[Any], shift: Iterable[int]) -> NDArray[Any]:
+    """A face without its first (1) or last (-1) row or column."""
+    cut = tuple({-1: slice(None, -1), 0: slice(None), 1: slice(1, None)}[s] for s in shift)
+    return face[cut]
+
+
+@dataclass(frozen=True)
+class JoinedPieces:
+    """Pieces of a whole volume.
+
+    Attributes
+    ----------
+    n : int
+        How many; they are numbered from 1.
+    tables : mapping of block index to (n + 1,) uint32
+        Number of each of the block's own pieces, 0 for 0.
+    voxels : (n,) int64
+        Of each; zeros unless they were asked for.
+    """
+
+    n: int
+    tables: Mapping[Triple, NDArray[np.uint32]]
+    voxels: NDArray[np.int64]
+
+
+def joined_pieces(
+    source: PieceSource,
+    run: BlockRun,
+    *,
+    name: str,
+    connectivity: Connectivity = 6,
+    count: bool = False,
+    says: str,
+    part: tuple[float, float],
+) -> JoinedPieces:
+    """Find the pieces of all blocks and give each piece of the whole volume its number.
+
+    Parameters
+    ----------
+    source : PieceSource
+    run : BlockRun
+    name : str
+        For the stages and for what is kept in the run's store.
+    connectivity : 6 or 26
+    count : bool
+        Whether voxels are to be counted.
+    says, part
+        See `BlockRun.stage`.
+    """
+    grid = run.grid
+    middle = part[0] + 0.8 * (part[1] - part[0])
+    found = run.stage(
+        name,
+        _FindPieces(source, run.store, name, grid.shape, connectivity, count),
+        says=says,
+        part=(part[0], middle),
+    )
+    blocks = list(grid)
+    counts = np.array([len(found[b.index]["first"]) for b in blocks], dtype=np.int64)
+    begin = np.concatenate([[0], np.cumsum(counts)])
+    total = int(begin[-1])
+    if total > _LARGEST:
+        raise SlagsegError(
+            f"{total:,} pieces do not fit labels of 32 bits. "
+            "Remove noise from the volume first, or choose another threshold."
+        )
+    first = np.concatenate([found[b.index]["first"] for b in blocks]) if total else np.empty(0, int)
+    touching = run.stage(
+        f"{name}-touching",
+        _FindTouching(run.store, name, grid, connectivity, source.by_value),
+        says=says,
+        part=(middle, part[1]),
+    )
+    own, other = [], []
+    for k, block in enumerate(blocks):
+        rows = touching[block.index].get("touching")
+        if rows is not None and len(rows):
+            other.append(begin[rows[:, 0]] + rows[:, 1] - 1)
+            own.append(begin[k] + rows[:, 2] - 1)
+    n, number = _numbers(total, own, other, first)
+    tables = {}
+    for k, block in enumerate(blocks):
+        table = np.zeros(counts[k] + 1, dtype=np.uint32)
+        table[1:] = number[begin[k] : begin[k + 1]]
+        tables[block.index] = table
+    voxels = np.zeros(n, dtype=np.int64)
+    if total and count:
+        np.add.at(voxels, number - 1, np.concatenate([found[b.index]["voxels"] for b in blocks]))
+    return JoinedPieces(n, tables, voxels)
+
+
+def _numbers(
+    total: int,
+    own: list[NDArray[np.int64]],
+    other: list[NDArray[np.int64]],
+    first: NDArray[np.int64],
+) -> tuple[int, NDArray[np.int64]]:
+    """Join pieces that touch; how many are left, and the number of each, by first voxel."""
+    if total == 0:
+        return 0, np.empty(0, dtype=np.int64)
+    if own:
+        a, b = np.concatenate(own), np.concatenate(other)
+        graph = coo_array((np.ones(len(a), dtype=np.int8), (a, b)), shape=(total, total))
+        n, group = connected_components(graph, directed=False)
+    else:
+        n, group = total, np.arange(total)
+    earliest = np.full(n, np.iinfo(np.int64).max)
+    np.minimum.at(earliest, group, first)
+    rank = np.empty(n, dtype=np.int64)
+    rank[np.argsort(earliest)] = np.arange(1, n + 1)
+    return int(n), rank[group]
+
+
+@dataclass(frozen=True)
+class _WritePieces:
+    """Stage: the numbers of the whole volume, block by block."""
+
+    source: PieceSource
+    out: WritableVolume
+    connectivity: Connectivity
+
+    def __call__(self, block: Block, given: Any) -> None:
+        from napari_slagseg.segmentation.label_kernels import renumber_into
+
+        labels, n = pieces_in_block(self.source, block, self.connectivity)
+        if n:
+            renumber_into(labels.reshape(-1), 0, given, labels.reshape(-1))
+        self.out[block.box] = labels
+
+
+def connected_pieces(
+    values: VolumeLike,
+    out: WritableVolume,
+    run: BlockRun,
+    *,
+    connectivity: Connectivity = 6,
+    by_value: bool = True,
+    name: str = "pieces",
+    says: str = "finding connected pieces",
+    part: tuple[float, float] = (0.0, 1.0),
+) -> int:
+    """Label the connected pieces of a volume, block by block.
+
+    Parameters
+    ----------
+    values : (z, y, x) bool or integer volume
+        0 is background.
+    out : (z, y, x) uint32 volume
+        Where the labels go; another volume than `values`. They are numbered 1, 2, ... in
+        the order of their first voxel (C order), whatever the blocks.
+    run : BlockRun
+        Its grid has the shape of `values`.
+    connectivity : 6 or 26
+        Voxels that share a face, or also an edge or a corner.
+    by_value : bool
+        Whether pieces end where the value changes. False, for what is not 0, is faster.
+    name, says, part
+        See `BlockRun.stage`.
+
+    Returns
+    -------
+    n : int
+        Pieces.
+
+    Raises
+    ------
+    SlagsegError
+        If the shapes differ, or there are 2**32 pieces in the blocks or more.
+    """
+    for what, volume in (("values", values), ("labels", out)):
+        if tuple(volume.shape) != tuple(run.grid.shape):
+            raise SlagsegError(
+                f"The {what} have the shape {tuple(volume.shape)}, "
+                f"but the blocks belong to a volume of {tuple(run.grid.shape)}."
+            )
+    source = PiecesOf(values, by_value)
+    middle = part[0] + 0.6 * (part[1] - part[0])
+    joined = joined_pieces(
+        source, run, name=name, connectivity=connectivity, says=says, part=(part[0], middle)
+    )
+    run.stage(
+        f"{name}-write",
+        _WritePieces(source, out, connectivity),
+        given=joined.tables,
+        says=says,
+        part=(middle, part[1]),
+    )
+    return joined.n
+
+
+__all__ = [
+    "Connectivity",
+    "JoinedPieces",
+    "PieceSource",
+    "PiecesOf",
+    "connected_pieces",
+    "joined_pieces",
+    "pieces_in_block",
+]
