@@ -71,18 +71,20 @@ def counted(labels: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]
     SlagsegError
         If the labels are not whole numbers, or one is negative or above 32 bits.
     """
-    from napari_slagseg.segmentation.label_kernels import count_into, extent  # imports numba
+    from napari_slagseg.segmentation.label_kernels import count_into  # imports numba
 
     check_labels(labels)
     row = np.ascontiguousarray(labels).reshape(-1)
-    low, high = extent(row)
-    if (labels.dtype.kind == "i" and row.min(initial=0) < 0) or high > _LARGEST:
+    least, high = int(row.min(initial=0)), int(row.max(initial=0))
+    if least < 0 or high > _LARGEST:
         raise SlagsegError(
-            f"Particle labels run from {row.min()} to {high}; "
+            f"Particle labels run from {least} to {high}; "
             "they must be 0 (background) or a number that fits 32 bits."
         )
-    if high < low:
+    if high == 0:
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    # 0 becomes the largest number there is
+    low = int((row - row.dtype.type(1)).view(row.dtype.str.replace("i", "u")).min()) + 1
     if high - low > max(row.size, 1 << 16):
         # few labels with large numbers: a table of all numbers would not pay
         present, voxels = np.unique(row, return_counts=True)

@@ -74,20 +74,4 @@ def renumber_into(
         out[k] = number
 
 
-@njit(cache=True, nogil=True)
-def extent(labels: NDArray[Any]) -> Any:
-    """Least and greatest label above 0 of a row; (0, -1) if there is none."""
-    low = np.int64(0)
-    high = np.int64(-1)
-    for k in range(len(labels)):
-        label = np.int64(labels[k])
-        if label > 0:
-            if high < 0 or label < low:
-                low = label
-            high = max(high, label)
-    if high < 0:
-        return np.int64(0), np.int64(-1)
-    return low, high
-
-
-__all__ = ["count_into", "extent", "first_places", "renumber_into"]
+__all__ = ["count_into", "first_places", "renumber_into"]
