@@ -310,7 +310,7 @@ def _fetch_ahead(
 ) -> None:
     """Fetch what the voxel some entries behind `at` will need: twice as fast altogether."""
     # behind the end of a queue lies anything; far outside, even a hint takes long
-    i = np.int64(pool[min(at + _AHEAD, len(pool) - 1)])
+    i: Any = np.int64(pool[min(at + _AHEAD, len(pool) - 1)])
     i = min(max(i, plane), len(state) - plane - 1)
     prefetch(state, i)
     prefetch(state, i - plane)
@@ -334,12 +334,12 @@ def _first_flood(state: NDArray[np.int64], row: int, plane: int, pool: NDArray[n
     tail = np.zeros(LEVELS, dtype=np.int64)
     spare = np.array([-1, 0], dtype=np.int64)
     opened = np.int64(OPEN) << 32
-    for i in range(plane, len(state) - plane):
-        s = state[i]
+    for m in range(plane, len(state) - plane):
+        s = state[m]
         if s == 0 or s >= opened:
             continue
-        greatest = max(state[i - plane], state[i - row], state[i - 1])
-        greatest = max(greatest, state[i + 1], state[i + row], state[i + plane])
+        greatest = max(state[m - plane], state[m - row], state[m - 1])
+        greatest = max(greatest, state[m + 1], state[m + row], state[m + plane])
         if greatest < opened:
             continue  # nothing to reach from here
         level = s >> (32 + STEP_BITS)
@@ -348,10 +348,10 @@ def _first_flood(state: NDArray[np.int64], row: int, plane: int, pool: NDArray[n
             end = _next_chunk(level, end, head, after, spare)
             if end < 0:
                 return _FULL
-        pool[end] = i
+        pool[end] = m
         tail[level] = end + 1
     for level in range(LEVELS):
-        at = head[level]
+        at: Any = head[level]
         if at < 0:
             continue
         while at != tail[level]:
@@ -471,7 +471,7 @@ def _settle(
     n = len(places)
     taken = 0
     for level in range(LEVELS):
-        at = head[level]
+        at: Any = head[level]
         while True:
             if at < 0:
                 at = head[level]

@@ -7,7 +7,7 @@ from typing import Any
 from numba import njit, types
 
 try:
-    from llvmlite import ir
+    from llvmlite import ir  # type: ignore[import-untyped]
     from numba.core import cgutils
     from numba.extending import intrinsic
 except ImportError:  # other versions of numba: slower, no more

@@ -1,0 +1,128 @@
+"""Connected pieces and small changes to labels, block by block."""
+
+import cc3d
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from napari_slagseg.data import BlockGrid, SlagsegError, ThreadRun
+from napari_slagseg.segmentation import (
+    connected_pieces,
+    label_counts_of_blocks,
+    relabel_sequential,
+    remove_small,
+    remove_small_in_blocks,
+)
+
+
+def by_first_voxel(labels):
+    """The same pieces, numbered in the order of their first voxel."""
+    values, first = np.unique(labels, return_index=True)
+    order = values[values > 0][np.argsort(first[values > 0])]
+    table = np.zeros(labels.max() + 1, np.uint32)
+    table[order] = np.arange(1, len(order) + 1)
+    return table[labels]
+
+
+def expected_pieces(values, connectivity):
+    """Each value labelled on its own by scipy."""
+    structure = ndimage.generate_binary_structure(3, 1 if connectivity == 6 else 3)
+    labels, n = np.zeros(values.shape, int), 0
+    for value in np.unique(values[values > 0]):
+        found, k = ndimage.label(values == value, structure)
+        labels[found > 0] = found[found > 0] + n
+        n += k
+    return by_first_voxel(labels), n
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    st.tuples(*[st.integers(1, 9)] * 3),
+    st.tuples(*[st.integers(1, 5)] * 3),
+    st.sampled_from([6, 26]),
+    st.integers(1, 3),
+    st.sampled_from([0.1, 0.3, 0.6, 0.9]),
+    st.integers(0, 2**32),
+)
+def test_pieces_of_blocks_are_those_of_the_volume(shape, edges, connectivity, n, dense, seed):
+    rng = np.random.default_rng(seed)
+    values = rng.integers(1, n + 1, shape).astype(np.uint8) * (rng.random(shape) < dense)
+    values = values.astype(np.uint8)
+    for by_value in (True, False):
+        out = np.full(shape, 77, np.uint32)
+        run = ThreadRun(BlockGrid.of(shape, edges))
+        found = connected_pieces(values, out, run, connectivity=connectivity, by_value=by_value)
+        expected, k = expected_pieces(values if by_value else values > 0, connectivity)
+        assert found == k
+        assert np.array_equal(out, expected)
+
+
+def test_numbers_are_those_of_cc3d():
+    mask = np.random.default_rng(0).random((40, 41, 42)) < 0.3
+    out = np.zeros(mask.shape, np.uint32)
+    n = connected_pieces(mask, out, ThreadRun(BlockGrid.of(mask.shape, 16), 3))
+    expected, k = cc3d.connected_components(mask, connectivity=6, return_N=True)
+    assert n == k
+    assert np.array_equal(out, expected)
+
+
+def test_labels_of_many_types_and_large_numbers():
+    rng = np.random.default_rng(3)
+    values = rng.integers(0, 3, (9, 8, 7)).astype(np.uint32) * np.uint32(2_000_000_000)
+    out = np.zeros(values.shape, np.uint32)
+    n = connected_pieces(values, out, ThreadRun(BlockGrid.of(values.shape, 4)))
+    expected, k = expected_pieces(values, 6)
+    assert n == k
+    assert np.array_equal(out, expected)
+
+
+def test_shapes_must_agree():
+    values = np.zeros((4, 4, 4), bool)
+    run = ThreadRun(BlockGrid.of((4, 4, 5), 2))
+    with pytest.raises(SlagsegError, match=r"values.*\(4, 4, 4\).*\(4, 4, 5\)"):
+        connected_pieces(values, values.astype(np.uint32), run)
+
+
+@pytest.mark.parametrize("scale", [1, 1000, 20_000_000])
+@pytest.mark.parametrize("edge", [4, (3, 20, 7), 20])
+def test_counts_and_small_ones_in_blocks(scale, edge):
+    rng = np.random.default_rng(5)
+    labels = np.repeat(rng.integers(0, 200, (12, 13, 2)), 7, axis=2).astype(np.uint32)
+    labels *= np.uint32(scale)
+    run = ThreadRun(BlockGrid.of(labels.shape, edge), 2)
+    counts = label_counts_of_blocks(labels, run)
+    values, voxels = np.unique(labels, return_counts=True)
+    assert np.array_equal(counts.labels, values[1:])
+    assert np.array_equal(counts.voxels, voxels[1:])
+    for sequential in (False, True):
+        out = np.full(labels.shape, 9, np.uint32)
+        kept = remove_small_in_blocks(labels, out, run, 10, sequential=sequential)
+        expected = remove_small(labels, 10)
+        assert kept == np.sum(voxels[1:] >= 10) == len(np.unique(expected)) - 1
+        assert np.array_equal(out, relabel_sequential(expected) if sequential else expected)
+        assert np.array_equal(
+            expected, np.where(voxels[np.searchsorted(values, labels)] >= 10, labels, 0)
+        )
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.int32, np.int64, np.uint64])
+def test_labels_of_every_type_are_counted(kind):
+    labels = np.array([[[0, 5, 5, 7, 0, 120]]]).astype(kind)
+    run = ThreadRun(BlockGrid.of(labels.shape, 4))
+    counts = label_counts_of_blocks(labels, run)
+    assert counts.labels.tolist() == [5, 7, 120]
+    assert counts.voxels.tolist() == [2, 1, 1]
+    assert counts.in_block[0, 0, 1].tolist() == [120]
+    if np.issubdtype(kind, np.signedinteger):
+        with pytest.raises(SlagsegError, match="-3"):
+            label_counts_of_blocks(np.where(labels == 5, kind(-3), labels), run)
+
+
+def test_labels_that_are_no_labels_are_refused():
+    run = ThreadRun(BlockGrid.of((2, 2, 2), 2))
+    with pytest.raises(SlagsegError, match="float64"):
+        label_counts_of_blocks(np.zeros((2, 2, 2)), run)
+    with pytest.raises(SlagsegError, match="4294967296"):
+        label_counts_of_blocks(np.full((2, 2, 2), 2**32), run)
