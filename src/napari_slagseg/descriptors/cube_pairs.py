@@ -45,6 +45,10 @@ def cut_weights(weights: NDArray[np.int64]) -> NDArray[np.int64]:
     return cut
 
 
+# Three plain loops rather than one: each is then done for many cubes at once, in the
+# processor's wide registers, which the compiler gives up where a loop writes several arrays.
+
+
 @njit(cache=True, nogil=True)
 def mixed_cubes(a0, a1, b0, b1, c0, c1, d0, d1, mixed):  # type: ignore[no-untyped-def]
     """Which corners of each cube of a line differ from its first: 0 for most."""
@@ -62,6 +66,41 @@ def mixed_cubes(a0, a1, b0, b1, c0, c1, d0, d1, mixed):  # type: ignore[no-untyp
 
 
 @njit(cache=True, nogil=True)
+def other_codes(a0, a1, b0, b1, c0, c1, d0, d1, other):  # type: ignore[no-untyped-def]
+    """By what the second code of cubes of two codes differs from the first, bit by bit."""
+    for x in range(other.size):
+        o = a0[x]
+        other[x] = (
+            (a1[x] ^ o) | (b0[x] ^ o) | (b1[x] ^ o) | (c0[x] ^ o)
+            | (c1[x] ^ o) | (d0[x] ^ o) | (d1[x] ^ o)
+        )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def cubes_of_many(a0, a1, b0, b1, c0, c1, d0, d1, many):  # type: ignore[no-untyped-def]
+    """Whether cubes have more than two codes: differences that are neither 0 nor all bits."""
+    for x in range(many.size):
+        o = a0[x]
+        e1 = a1[x] ^ o
+        e2 = b0[x] ^ o
+        e3 = b1[x] ^ o
+        e4 = c0[x] ^ o
+        e5 = c1[x] ^ o
+        e6 = d0[x] ^ o
+        e7 = d1[x] ^ o
+        e = e1 | e2 | e3 | e4 | e5 | e6 | e7
+        many[x] = (
+            ((e1 != 0) & (e1 != e))
+            | ((e2 != 0) & (e2 != e))
+            | ((e3 != 0) & (e3 != e))
+            | ((e4 != 0) & (e4 != e))
+            | ((e5 != 0) & (e5 != e))
+            | ((e6 != 0) & (e6 != e))
+            | ((e7 != 0) & (e7 != e))
+        )
+
+
+@njit(cache=True, nogil=True)
 def not_zero(flags, words, places):  # type: ignore[no-untyped-def]
     """Places of flags that are not zero; how many. `words` is `flags` by eight."""
     count = 0
@@ -73,64 +112,71 @@ def not_zero(flags, words, places):  # type: ignore[no-untyped-def]
     return count
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _corners_of(code, k0, k1, k2, k3, k4, k5, k6, k7):  # type: ignore[no-untyped-def]
+    """Set of the corners that have a code."""
+    return (
+        np.int64(k0 == code)
+        | np.int64(k1 == code) << 1
+        | np.int64(k2 == code) << 2
+        | np.int64(k3 == code) << 3
+        | np.int64(k4 == code) << 4
+        | np.int64(k5 == code) << 5
+        | np.int64(k6 == code) << 6
+        | np.int64(k7 == code) << 7
+    )
+
+
+@njit(cache=True, nogil=True)
+def _add_many(k0, k1, k2, k3, k4, k5, k6, k7, cut, edges, inner):  # type: ignore[no-untyped-def]
+    """`add_cubes` for a cube of three codes or more."""
+    left = np.int64(255)
+    while left:
+        if left & 1:
+            code = k0
+        elif left & 2:
+            code = k1
+        elif left & 4:
+            code = k2
+        elif left & 8:
+            code = k3
+        elif left & 16:
+            code = k4
+        elif left & 32:
+            code = k5
+        elif left & 64:
+            code = k6
+        else:
+            code = k7
+        own = _corners_of(code, k0, k1, k2, k3, k4, k5, k6, k7)
+        left &= ~own
+        edges[code] += cut[own]
+        if code & 1:
+            # the other part of the same particle, once
+            twin = _corners_of(code ^ 1, k0, k1, k2, k3, k4, k5, k6, k7)
+            inner[code >> 1] += (cut[own] + cut[twin] - cut[own | twin]) >> 1
+
+
 @njit(cache=True, nogil=True)
 def add_cubes(  # type: ignore[no-untyped-def]
-    a0, a1, b0, b1, c0, c1, d0, d1, mixed, places, n, cut, edges, inner
+    a0, a1, b0, b1, c0, c1, d0, d1, mixed, other, many, places, n, cut, edges, inner
 ):
     """Add what cubes cut to their codes (`edges`) and to the inside of particles (`inner`)."""
-    corner = np.empty(8, dtype=np.int64)
     for i in range(n):
         x = places[i]
-        m = mixed[x]
-        o = np.int64(a0[x])
-        k1 = np.int64(a1[x])
-        k2 = np.int64(b0[x])
-        k3 = np.int64(b1[x])
-        k4 = np.int64(c0[x])
-        k5 = np.int64(c1[x])
-        k6 = np.int64(d0[x])
-        k7 = np.int64(d1[x])
-        # if there is but one other code, this is it
-        p = o ^ ((k1 ^ o) | (k2 ^ o) | (k3 ^ o) | (k4 ^ o) | (k5 ^ o) | (k6 ^ o) | (k7 ^ o))
-        same = (
-            np.int64(k1 == p) << 1
-            | np.int64(k2 == p) << 2
-            | np.int64(k3 == p) << 3
-            | np.int64(k4 == p) << 4
-            | np.int64(k5 == p) << 5
-            | np.int64(k6 == p) << 6
-            | np.int64(k7 == p) << 7
-        )
-        if same == m:
-            weight = cut[m]
-            edges[o] += weight
-            edges[p] += weight
-            if o >> 1 == p >> 1:
-                inner[o >> 1] += weight
+        if many[x]:
+            _add_many(
+                np.int64(a0[x]), np.int64(a1[x]), np.int64(b0[x]), np.int64(b1[x]),
+                np.int64(c0[x]), np.int64(c1[x]), np.int64(d0[x]), np.int64(d1[x]),
+                cut, edges, inner,
+            )  # fmt: skip
             continue
-        corner[0] = o
-        corner[1] = k1
-        corner[2] = k2
-        corner[3] = k3
-        corner[4] = k4
-        corner[5] = k5
-        corner[6] = k6
-        corner[7] = k7
-        done = np.int64(0)
-        for k in range(8):
-            if (done >> k) & 1:
-                continue
-            code = corner[k]
-            own = np.int64(0)
-            twin = np.int64(0)
-            for j in range(8):
-                own |= np.int64(corner[j] == code) << j
-                twin |= np.int64(corner[j] == code ^ 1) << j
-            edges[code] += cut[own]
-            # the other part of the same particle, once
-            if code & 1 and twin:
-                inner[code >> 1] += (cut[own] + cut[twin] - cut[own | twin]) >> 1
-            done |= own
+        weight = cut[mixed[x]]
+        one = a0[x]
+        two = one ^ other[x]
+        edges[one] += weight
+        edges[two] += weight
+        inner[one >> 1] += weight * (one >> 1 == two >> 1)
 
 
 @njit(cache=True, nogil=True)
@@ -155,8 +201,10 @@ def add_surface(here, places, n, surface):  # type: ignore[no-untyped-def]
 __all__ = [
     "add_cubes",
     "add_surface",
+    "cubes_of_many",
     "cut_weights",
     "mixed_cubes",
     "not_zero",
+    "other_codes",
     "surface_flags",
 ]

@@ -12,6 +12,9 @@ from numba import njit
 FULL = -1
 """Given back where a block holds more labels than there is room for."""
 
+AHEAD = 16
+"""Codes written at a time: most runs then are one store. Lines have so many places to spare."""
+
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing: spreads labels that follow each other
 _HIGH_BITS = np.uint64(32)
 
@@ -60,16 +63,26 @@ def row_of_label(label, keys, rows, found, n_found):  # type: ignore[no-untyped-
 
 
 @njit(cache=True, nogil=True)
+def _fill(out, first, last, code):  # type: ignore[no-untyped-def]
+    """Write a code from first to last, and up to `AHEAD` places beyond."""
+    for start in range(first, last, AHEAD):
+        part = out[start : start + AHEAD]
+        for x in range(AHEAD):
+            part[x] = code
+
+
+@njit(cache=True, nogil=True)
 def encode_line(  # type: ignore[no-untyped-def]
-    labels, phases, starts, n_runs, own_from, own_to, place, slot_of, target, out,
+    labels, phases, starts, n_runs, own_from, own_to, place, slot_of, target, out, line_before,
     keys, rows, found, n_found, sums, extents, last_extent, first_extent,
     in_plane, n_extents,
 ):  # fmt: skip
     """Codes of one line, and its runs added to the sums.
 
     The code of a voxel is 0 outside of particles, else twice its row plus one if it is
-    the target. What lies in ``own_from`` to ``own_to`` belongs to the block and is
-    counted; `place` is (z, y, x) of the line's first voxel in the volume, then its y and x in
+    the target; up to `AHEAD` zeros follow the last. `line_before` has those of the line
+    at y - 1. What lies in ``own_from`` to ``own_to`` belongs to the block and is counted;
+    `place` is (z, y, x) of the line's first voxel in the volume, then its y and x in
     the block.
 
     Extents (y, first, last + 1, next one of the same row) are the stretches that
@@ -78,22 +91,27 @@ def encode_line(  # type: ignore[no-untyped-def]
     z, y, x0 = place[0], place[1], place[2]
     own_y, shift = place[3], place[4]
     slots = slot_of.size - 1
+    last_label = np.int64(0)
+    row = np.int64(0)
     for i in range(n_runs):
         a = starts[i]
         b = starts[i + 1]
         label = np.int64(labels[a])
         if label <= 0:
-            for x in range(a, b):
-                out[x] = 0
+            _fill(out, a, b, 0)
             continue
-        row = row_of_label(label, keys, rows, found, n_found)
-        if row == FULL:
-            return False
+        if label != last_label:
+            # as a rule it is that of the line before
+            row = np.int64(line_before[a]) >> 1
+            if row == 0 or found[row - 1] != label:
+                row = row_of_label(label, keys, rows, found, n_found)
+                if row == FULL:
+                    return False
+            last_label = label
         # a mask, as -1 (unknown) stands at the end
         slot = slot_of[np.int64(phases[a]) & slots]
         code = 2 * row + (slot == target)
-        for x in range(a, b):
-            out[x] = code
+        _fill(out, a, b, code)
         low = max(a, own_from)
         high = min(b, own_to)
         length = high - low
@@ -120,7 +138,8 @@ def encode_line(  # type: ignore[no-untyped-def]
         else:
             extents[extent, 3] = new
         last_extent[row] = new
+    _fill(out, starts[n_runs], starts[n_runs] + 1, 0)
     return True
 
 
-__all__ = ["FULL", "encode_line", "row_of_label", "run_starts"]
+__all__ = ["AHEAD", "FULL", "encode_line", "row_of_label", "run_starts"]

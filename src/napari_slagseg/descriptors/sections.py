@@ -261,12 +261,6 @@ def describe_map(
         section,
         layers,
         _checked_neighborhood(neighborhood),
-        mineral_map.phases,
-        (edge, edge),
-        table,
-        section,
-        layers,
-        _checked_neighborhood(neighborhood),
     )
     return ParticleTable(
         frame=frame,

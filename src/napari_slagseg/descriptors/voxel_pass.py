@@ -23,11 +23,13 @@ from napari_slagseg.descriptors.corner_chains import plane_chains
 from napari_slagseg.descriptors.cube_pairs import (
     add_cubes,
     add_surface,
+    cubes_of_many,
     mixed_cubes,
     not_zero,
+    other_codes,
     surface_flags,
 )
-from napari_slagseg.descriptors.line_runs import encode_line, run_starts
+from napari_slagseg.descriptors.line_runs import AHEAD, encode_line, run_starts
 
 _FEW_ROWS = 1 << 12  # labels in a block, as a rule
 _MANY_ROWS = 32767  # as many as codes of 16 bits hold
@@ -107,6 +109,8 @@ def _measure(  # type: ignore[no-untyped-def]
     flags = words.view(np.uint8)
     starts = np.empty(8 * wide + 2, dtype=np.int64)
     places = np.empty(8 * wide + 1, dtype=np.uint32)
+    other = np.empty(8 * wide, dtype=planes.dtype)
+    many = np.empty(8 * wide, dtype=np.bool_)
     line_words = np.zeros(wide, dtype=np.uint64)
     line_flags = line_words.view(np.uint8)
 
@@ -146,7 +150,8 @@ def _measure(  # type: ignore[no-untyped-def]
                 if not encode_line(
                     line, beside, starts, n_runs,
                     halo[2] if owned else 0, halo[2] + width if owned else 0,
-                    place, slot_of, target, here[q, 1 - halo[2] :],
+                    place, slot_of, target,
+                    here[q, 1 - halo[2] :], here[max(q - 1, 0), 1 - halo[2] :],
                     keys, rows, found, n_found, sums, extents, last_extent, first_extent,
                     in_plane, n_extents,
                 ):  # fmt: skip
@@ -177,7 +182,13 @@ def _measure(  # type: ignore[no-untyped-def]
                 d1 = here[q + 1, first_x + 1 : first_x + 1 + n_x]
                 mixed_cubes(a0, a1, b0, b1, c0, c1, d0, d1, flags[:n_x])
                 n = not_zero(flags, words, places)
-                add_cubes(a0, a1, b0, b1, c0, c1, d0, d1, flags, places, n, cut, edges, inner)
+                if n:
+                    other_codes(a0, a1, b0, b1, c0, c1, d0, d1, other[:n_x])
+                    cubes_of_many(a0, a1, b0, b1, c0, c1, d0, d1, many[:n_x])
+                    add_cubes(
+                        a0, a1, b0, b1, c0, c1, d0, d1,
+                        flags, other, many, places, n, cut, edges, inner,
+                    )  # fmt: skip
         if p > 1:
             # flags of the cubes go further than those of the voxels
             words[:] = 0
@@ -255,7 +266,7 @@ def measure_voxels(
         done, pieces, points = _measure(
             particles[0], phases[0], particles[1], phases[1], outer, halo, own, start,
             slot_of, target_slot, cut,
-            np.zeros((3, own[1] + 2, own[2] + 2), dtype=codes),
+            np.zeros((3, own[1] + 2, own[2] + 2 + AHEAD), dtype=codes),
             keys, np.zeros(places, dtype=np.int32), found, n_found, sums, box, edges, inner,
             surface, np.empty((256, 2), dtype=np.uint16 if small else np.int32),
         )  # fmt: skip

@@ -1,0 +1,259 @@
+"""Sums of blocks merge to those of the whole, to the last bit."""
+
+import pickle
+import threading
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skimage.measure import regionprops_table
+
+from napari_slagseg.data import (
+    BlockGrid,
+    CancelledError,
+    MemoryStore,
+    SlagsegError,
+    ThreadRun,
+    phase_table_of,
+)
+from napari_slagseg.descriptors import describe_blocks, describe_particles, describe_sections
+from napari_slagseg.descriptors.block_sums import CORNERS, MeasureBlock, merged
+from napari_slagseg.descriptors.labels_present import PhaseSlots
+from napari_slagseg.descriptors.surface_weights import DIRECTIONS, pair_weights
+
+PHASES = phase_table_of(
+    ["background", "target", "rest", "minor"], ["#000000", "#d55e00", "#56b4e9", "#009e73"]
+).with_target("target")
+SLOTS = PhaseSlots((1, 2, 3), 0)
+SPACING = (1.5, 1.0, 0.8)
+SHAPE = (18, 21, 23)
+
+
+def blobs(shape=SHAPE, seed=0, n=7, reach=7.0):
+    """Rough blobs that touch each other and the border; phases that vary from voxel to voxel."""
+    rng = np.random.default_rng(seed)
+    seeds = rng.uniform(0, 1, (n, 3)) * shape
+    places = np.moveaxis(np.indices(shape), 0, -1)[..., None, :]
+    distance = np.linalg.norm(places - seeds, axis=-1) + rng.normal(0, 0.6, (*shape, n))
+    labels = np.where(distance.min(-1) < reach, distance.argmin(-1) + 1, 0).astype(np.uint32)
+    phases = np.where(labels > 0, rng.integers(0, 4, shape), 0).astype(np.uint8)
+    return labels, phases
+
+
+def in_blocks(labels, phases, edges, threads=1, **options):
+    run = ThreadRun(BlockGrid.of(labels.shape, edges), threads)
+    return describe_blocks(labels, phases, SPACING, PHASES, run, **options).frame
+
+
+def sums_in_blocks(labels, phases, edges):
+    weights, _ = pair_weights((1.0, 1.0, 1.0))
+    run = ThreadRun(BlockGrid.of(labels.shape, edges))
+    task = MeasureBlock(labels, phases, SLOTS, tuple(weights.tolist()), 0, run.store)
+    return merged(run.stage("measure", task).values(), 3)[0]
+
+
+LABELS, BLOB_PHASES = blobs()
+WHOLE = {
+    layers: in_blocks(LABELS, BLOB_PHASES, SHAPE, erosion_voxels=layers) for layers in (0, 1, 3)
+}
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    edges=st.tuples(st.integers(1, 19), st.integers(1, 22), st.integers(1, 24)),
+    threads=st.integers(1, 4),
+    layers=st.sampled_from([0, 1, 3]),
+)
+def test_any_blocks_give_the_rows_of_the_whole(edges, threads, layers):
+    if np.prod([-(-n // e) for n, e in zip(SHAPE, edges)]) > 600:
+        edges = tuple(max(e, 4) for e in edges)
+    found = in_blocks(LABELS, BLOB_PHASES, edges, threads, erosion_voxels=layers)
+    pd.testing.assert_frame_equal(found, WHOLE[layers], check_exact=True)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 1000), edge=st.integers(2, 11), density=st.floats(0.02, 0.9))
+def test_scattered_voxels_in_blocks(seed, edge, density):
+    """Labels that fall to pieces, with holes and gaps: nothing of a particle is connected."""
+    rng = np.random.default_rng(seed)
+    shape = (11, 12, 13)
+    labels = np.where(rng.random(shape) < density, rng.integers(1, 6, shape) ** 5, 0)
+    phases = rng.integers(-1, 4, shape).astype(np.int16)
+    found = in_blocks(labels, phases, edge, 2, erosion_voxels=1)
+    pd.testing.assert_frame_equal(
+        found, in_blocks(labels, phases, shape, erosion_voxels=1), check_exact=True
+    )
+
+
+@pytest.mark.parametrize("edges", [SHAPE, (5, 6, 7), (18, 2, 3)])
+def test_sums_are_those_of_plain_code(edges):
+    labels, phases = blobs(seed=3)
+    sums = sums_in_blocks(labels, phases, edges)
+    plain = regionprops_table(labels.astype(np.int32), properties=("label", "area", "bbox"))
+    assert sums.labels.tolist() == plain["label"].tolist()
+    assert sums.counts.sum(axis=1).tolist() == plain["area"].tolist()
+    for axis in range(3):
+        assert sums.low[:, axis].tolist() == plain[f"bbox-{axis}"].tolist()
+        assert (sums.high[:, axis] + 1).tolist() == plain[f"bbox-{axis + 3}"].tolist()
+    weights, _ = pair_weights((1.0, 1.0, 1.0))
+    padded, padded_phases = np.pad(labels, 1), np.pad(phases, 1)
+    for i, label in enumerate(sums.labels):
+        mask = padded == label
+        target = mask & (padded_phases == 1)
+        rest = mask & ~target
+        assert sums.moments[i].tolist() == (np.argwhere(mask) - 1).sum(axis=0).tolist()
+        assert sums.counts[i].tolist() == [
+            *(np.count_nonzero(mask & (padded_phases == k)) for k in (1, 2, 3)),
+            0,
+            np.count_nonzero(mask & (padded_phases == 0)),
+        ]
+        ends = {"target": 0, "rest": 0, "inner": 0}
+        for step, weight in zip(DIRECTIONS, weights.tolist()):
+            there = {k: np.roll(m, step, (0, 1, 2)) for k, m in (("t", target), ("r", rest))}
+            ends["target"] += weight * int(np.count_nonzero(target != there["t"]))
+            ends["rest"] += weight * int(np.count_nonzero(rest != there["r"]))
+            across = (target & there["r"]) | (rest & there["t"])
+            ends["inner"] += weight * int(np.count_nonzero(across))
+        assert sums.edges[i].tolist() == [ends["rest"], ends["target"]]
+        assert sums.inner[i] == ends["inner"]
+
+
+@pytest.mark.parametrize("edges", [SHAPE, (4, 5, 6)])
+def test_centroids_are_those_of_scikit_image(edges):
+    labels, phases = blobs(seed=4)
+    run = ThreadRun(BlockGrid.of(labels.shape, edges))
+    frame = describe_blocks(labels, phases, 1.0, PHASES, run).frame
+    plain = regionprops_table(labels.astype(np.int32), properties=("centroid",))
+    for axis, name in enumerate("zyx"):
+        # both are a quotient of the same whole numbers; scikit-image takes a mean
+        np.testing.assert_allclose(
+            frame[f"centroid_{name}_um"], plain[f"centroid-{axis}"], rtol=1e-14
+        )
+
+
+def test_a_particle_on_all_borders_and_in_all_blocks():
+    labels = np.ones((9, 10, 11), np.uint32)
+    frame = in_blocks(labels, labels.astype(np.uint8), 3, erosion_voxels=1)
+    row = frame.iloc[0]
+    assert row["touches_border"]
+    assert row["n_voxels"] == 9 * 10 * 11
+    axes = [row[f"axis_{name}_um"] for name in ("major", "intermediate", "minor")]
+    assert sorted(axes) == pytest.approx(sorted([9 * 1.5, 10.0, 11 * 0.8]))
+    assert row["surface_liberation_eroded"] == 1
+    whole = in_blocks(labels, labels.astype(np.uint8), 100, erosion_voxels=1)
+    pd.testing.assert_frame_equal(frame, whole, check_exact=True)
+
+
+@pytest.mark.parametrize("names", [[0, 3, 4_000_000, 2**31, 2**33, 2**40, 2**62, 7]])
+@pytest.mark.parametrize("edges", [SHAPE, (6, 7, 8)])
+def test_gaps_and_large_labels(names, edges):
+    names = np.array(names)
+    found = in_blocks(names[LABELS], BLOB_PHASES, edges)
+    order = np.argsort(names[1:])
+    assert found["label"].tolist() == names[1:][order].tolist()
+    expected = WHOLE[0].iloc[order].reset_index(drop=True)
+    pd.testing.assert_frame_equal(
+        found.drop(columns="label"), expected.drop(columns="label"), check_exact=True
+    )
+
+
+def test_labels_above_int64_are_refused():
+    with pytest.raises(SlagsegError, match="below 2"):
+        in_blocks(np.full((3, 3, 3), 2**63, np.uint64), np.ones((3, 3, 3), np.uint8), 2)
+
+
+def test_more_labels_than_fit_sixteen_bits():
+    """Every voxel a particle of its own: 64,000 in one block."""
+    labels = np.arange(1, 40**3 + 1, dtype=np.uint32).reshape(40, 40, 40)
+    phases = (labels % 2 + 1).astype(np.uint8)
+    sums = sums_in_blocks(labels, phases, 40)
+    assert sums.labels.tolist() == list(range(1, 40**3 + 1))
+    assert (sums.counts[:, :2].sum(axis=1) == 1).all()
+    assert (sums.surface.sum(axis=1) == 1).all()
+    # a voxel alone: both ends of all 26 pairs, 2 x the sum of the weights
+    weights, _ = pair_weights((1.0, 1.0, 1.0))
+    assert np.unique(sums.edges.sum(axis=1)).tolist() == [2 * int(weights.sum())]
+    np.testing.assert_array_equal(sums.low, np.argwhere(labels))
+    np.testing.assert_array_equal(sums.high, np.argwhere(labels))
+
+
+@pytest.mark.parametrize("edge", [3, 8])
+def test_empty_volumes_and_single_particles(edge):
+    labels = np.zeros((7, 8, 9), np.uint32)
+    phases = np.ones(labels.shape, np.uint8)
+    empty = in_blocks(labels, phases, edge, erosion_voxels=1)
+    assert len(empty) == 0
+    labels[3, 4, 5] = 12
+    frame = in_blocks(labels, phases, edge, erosion_voxels=1)
+    assert frame["label"].tolist() == [12]
+    assert frame["n_voxels"].tolist() == [1]
+    assert frame["axis_major_um"].tolist() == [1.5]
+    assert list(empty.columns) == list(frame.columns)
+    assert empty.dtypes["n_voxels"] == frame.dtypes["n_voxels"]
+
+
+class Boxwise:
+    """A volume that can only be read by boxes."""
+
+    def __init__(self, array):
+        self._array, self.shape, self.dtype, self.read = array, array.shape, array.dtype, []
+
+    def __getitem__(self, box):
+        self.read.append(np.prod([s.stop - s.start for s in box]))
+        return self._array[box].copy()
+
+
+def test_volumes_are_read_by_boxes():
+    labels, phases = Boxwise(LABELS), Boxwise(BLOB_PHASES)
+    found = in_blocks(labels, phases, 8)
+    pd.testing.assert_frame_equal(found, WHOLE[0], check_exact=True)
+    assert max(labels.read) <= 10**3
+    labels.read.clear()
+    sections = describe_sections(labels, phases, SPACING, PHASES, axis=1, indices=[3, 9]).frame
+    assert labels.read == [18 * 23] * 2
+    expected = describe_sections(LABELS, BLOB_PHASES, SPACING, PHASES, axis=1, indices=[3, 9])
+    pd.testing.assert_frame_equal(sections, expected.frame, check_exact=True)
+
+
+def test_arrays_of_any_order_and_type():
+    for labels in (LABELS[::-1, :, ::-1], np.asfortranarray(LABELS), LABELS.astype(np.int16)):
+        expected = describe_particles(np.ascontiguousarray(labels), BLOB_PHASES, 1.0, PHASES)
+        found = describe_particles(labels, np.asfortranarray(BLOB_PHASES), 1.0, PHASES)
+        pd.testing.assert_frame_equal(found.frame, expected.frame, check_exact=True)
+
+
+def test_strange_phases_in_any_block_are_named():
+    phases = BLOB_PHASES.copy()
+    inside = np.argwhere(LABELS > 0)
+    phases[tuple(inside[0])], phases[tuple(inside[-1])] = 9, 11
+    with pytest.raises(SlagsegError, match="phase ids 9, 11"):
+        in_blocks(LABELS, phases, 6)
+
+
+def test_stages_can_be_sent_to_other_processes():
+    run = ThreadRun(BlockGrid.of(SHAPE, 9))
+    weights, _ = pair_weights(SPACING)
+    task = MeasureBlock(LABELS, BLOB_PHASES, SLOTS, tuple(weights.tolist()), 1, MemoryStore())
+    copy = pickle.loads(pickle.dumps(task))
+    block = run.grid.block((1, 1, 1))
+    here, there = task(block, None), copy(block, None)
+    assert sorted(here) == sorted(there)
+    for name, values in here.items():
+        np.testing.assert_array_equal(values, there[name])
+    for name, values in task.store.get(CORNERS, block).items():
+        np.testing.assert_array_equal(values, copy.store.get(CORNERS, block)[name])
+
+
+def test_a_run_over_another_shape_is_refused():
+    run = ThreadRun(BlockGrid.of((5, 6, 7), 4))
+    with pytest.raises(SlagsegError, match="shape"):
+        describe_blocks(LABELS, BLOB_PHASES, 1.0, PHASES, run)
+
+
+def test_a_cancelled_measurement_ends():
+    token = threading.Event()
+    token.set()
+    with pytest.raises(CancelledError):
+        describe_particles(LABELS, BLOB_PHASES, 1.0, PHASES, cancel=token)
