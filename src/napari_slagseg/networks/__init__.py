@@ -14,18 +14,28 @@ if TYPE_CHECKING:
     from napari_slagseg.networks.card import NetworkCard
     from napari_slagseg.networks.checkpoints import TrainedNetwork, load_network
     from napari_slagseg.networks.inference import Prediction, predict_volume
+    from napari_slagseg.networks.prediction.block_task import PredictBlock, prediction_task
+    from napari_slagseg.networks.prediction.cost import estimate_seconds
+    from napari_slagseg.networks.prediction.devices import assign_worker, device_of_worker
+    from napari_slagseg.networks.prediction.settings import PredictionSettings
     from napari_slagseg.networks.slice_correlation import TorchSliceCorrelator
     from napari_slagseg.networks.training import train_network
     from napari_slagseg.networks.unet import ResidualUNet
 
 _HOMES = {
     "NetworkCard": "card",
+    "PredictBlock": "prediction.block_task",
     "Prediction": "inference",
+    "PredictionSettings": "prediction.settings",
     "ResidualUNet": "unet",
     "TorchSliceCorrelator": "slice_correlation",
     "TrainedNetwork": "checkpoints",
+    "assign_worker": "prediction.devices",
+    "device_of_worker": "prediction.devices",
+    "estimate_seconds": "prediction.cost",
     "load_network": "checkpoints",
     "predict_volume": "inference",
+    "prediction_task": "prediction.block_task",
     "train_network": "training",
 }
 
@@ -40,12 +50,18 @@ __all__ = [
     "SIZES",
     "NetworkCard",
     "NetworkKind",
+    "PredictBlock",
     "Prediction",
+    "PredictionSettings",
     "ResidualUNet",
     "TorchSliceCorrelator",
     "TrainedNetwork",
     "TrainingSettings",
+    "assign_worker",
+    "device_of_worker",
+    "estimate_seconds",
     "load_network",
     "predict_volume",
+    "prediction_task",
     "train_network",
 ]

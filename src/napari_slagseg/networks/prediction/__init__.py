@@ -1,0 +1,1 @@
+"""Prediction by tiles and blocks: `PredictBlock` and what it rests on."""
