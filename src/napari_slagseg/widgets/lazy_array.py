@@ -136,6 +136,7 @@ class DirectReader:
 
     def __init__(self, source: Any) -> None:
         self.source = source
+        self._last: tuple[Any, NDArray[Any]] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -158,9 +159,13 @@ class DirectReader:
         z, y, x = ranges
         if not out.size:
             return out
-        box = tuple(slice(r[0], r[-1] + 1) for r in (y, x))
         for i, at in enumerate(z):
-            out[i] = np.asarray(self.source[(slice(at, at + 1), *box)])[0, :: y.step, :: x.step]
+            box = (slice(at, at + 1), *(slice(r[0], r[-1] + 1) for r in (y, x)))
+            last = self._last
+            # the picture and its thumbnail are cut from the same plane
+            if last is None or last[0] != box:
+                last = self._last = (box, np.asarray(self.source[box]))
+            out[i] = last[1][0, :: y.step, :: x.step]
         return out
 
 

@@ -121,14 +121,19 @@ def _pieces(data: Any) -> list[NDArray[Any]]:
         count = max(3, min(24, int(_SAMPLE_SHARE * shape[0])))
         at = ((np.arange(count) + 0.5) * shape[0] / count).astype(int)
         step = max(1, round((count * shape[1] * shape[2] / _SAMPLE_VOXELS) ** 0.5))
-        return [np.asarray(data[int(z) : int(z) + 1])[0, ::step, ::step] for z in at]
+        across = (slice(0, shape[1]), slice(0, shape[2]))
+        return [
+            np.asarray(data[(slice(int(z), int(z) + 1), *across)])[0, ::step, ::step] for z in at
+        ]
     edges = [min(int(c), n) for c, n in zip(chunks, shape)]
-    many = int(np.clip(round((_SAMPLE_SHARE * size / np.prod(edges)) ** (1 / 3)), 2, 4))
+    many = int(np.clip(round(_SAMPLE_SHARE * size / np.prod(edges)), 8, 64))
     pieces = []
-    for place in np.ndindex(many, many, many):
+    for i in range(many):
+        # all heights alike; along y and x multiples of numbers that never fall into a pattern
+        place = ((i + 0.5) / many, (0.5 + i * 0.7549) % 1, (0.5 + i * 0.5698) % 1)
         box = []
-        for i, edge, n in zip(place, edges, shape):
-            first = int((i + 0.5) * n / many) // edge * edge
+        for share, edge, n in zip(place, edges, shape):
+            first = int(share * n) // edge * edge
             box.append(slice(first, min(first + edge, n)))
         pieces.append(np.asarray(data[tuple(box)]))
     return pieces
