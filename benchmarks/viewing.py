@@ -1,6 +1,7 @@
 """How fast a large project opens and scrolls in napari.
 
-    python -m benchmarks.viewing [--shape 512 512 512] [--folder DIR] [--in-memory] [--slices 96]
+    python -m benchmarks.viewing [--shape 512 512 512] [--dtype uint16] [--folder DIR]
+        [--in-memory] [--slices 96] [--picture FILE]
 
 Makes a project without training (a lattice of balls with noise, its CT memory-mapped,
 its segmentation in chunked Zarr with coarse levels, one map of 1000 x 1000 pixels),
@@ -72,12 +73,12 @@ def planes(shape: tuple[int, int, int], first: int, last: int) -> tuple[Any, Any
     return particles, phases
 
 
-def make(folder: Path, shape: tuple[int, int, int]) -> Project:
+def make(folder: Path, shape: tuple[int, int, int], dtype: str = "uint16") -> Project:
     """A project with a CT, a segmentation and a map, as the steps would leave it."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
     noise = rng.normal(0, 900, (64, *shape[1:])).astype(np.float32)
-    ct = np.lib.format.open_memmap(folder / "ct.npy", "w+", np.uint16, shape)
+    ct = np.lib.format.open_memmap(folder / "ct.npy", "w+", np.dtype(dtype), shape)
     made = Path(folder, "segmentation")
     group = zarr.open_group(
         made,
@@ -118,7 +119,10 @@ def make(folder: Path, shape: tuple[int, int, int]) -> Project:
             here = slice(z - first, end - first)
             parts["particles"][here], parts["phases"][here] = particles, phases
             parts["particle_probability"][here] = np.where(particles > 0, 250, 3)
-            ct[z:end] = (12000 + np.float32(9000) * phases + noise[: end - z]).astype(np.uint16)
+            scale = np.float32(1 if dtype == "uint16" else 1 / 256)
+            ct[z:end] = (scale * (12000 + np.float32(9000) * phases + noise[: end - z])).astype(
+                dtype
+            )
             if z <= shape[0] // 2 < end:
                 middle = phases[shape[0] // 2 - z].astype(np.int16)
         for name, targets in arrays.items():
@@ -248,6 +252,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shape", type=int, nargs=3, default=(512, 512, 512))
     parser.add_argument("--folder", type=Path, help="kept, and used again if it is there")
+    parser.add_argument("--dtype", choices=("uint8", "uint16"), default="uint16", help="of the CT")
     parser.add_argument("--slices", type=int, default=96)
     parser.add_argument("--in-memory", action="store_true")
     parser.add_argument("--picture", type=Path)
@@ -256,7 +261,7 @@ def main() -> None:
     shape = tuple(given.shape)
     try:
         found = (folder / "project" / "project.json").is_file()
-        project = Project(folder / "project") if found else make(folder, shape)
+        project = Project(folder / "project") if found else make(folder, shape, given.dtype)
         print(f"{' x '.join(map(str, shape))} voxels" + (", in memory" * given.in_memory))
         run(project, given.slices, given.in_memory, given.picture)
     finally:

@@ -63,6 +63,9 @@ def levels_of(sources: Sequence[Any]) -> list[LazyArray]:
         Finest first, each half as long along every axis (rounded up) as the one before.
     """
     levels = [LazyArray(reader_of(source)) for source in sources]
+    # in 3D the last one is shown, and a stored pyramid may end too coarse for that
+    while len(levels) > 1 and max(levels[-2].shape) <= COARSEST:
+        levels.pop()
     while max(levels[-1].shape) > COARSEST:
         levels.append(levels[-1][::2, ::2, ::2])
     return levels
