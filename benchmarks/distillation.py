@@ -35,8 +35,8 @@ TABLE: PhaseTable = phase_table_of(
     ["background", "LiAlO2", "eucryptite", "other phases"],
     ["#000000", "#d55e00", "#56b4e9", "#009e73"],
 )
-CUTS = (20, 44, 68)
-HELD_OUT = (56,)
+CUTS = (12, 36, 60)
+HELD_OUT = (48,)
 
 
 def truth_on(phases: NDArray[np.uint8], particles: NDArray[np.uint32], planes: tuple[int, ...]):
@@ -80,7 +80,7 @@ def main() -> None:
     chosen = parser.parse_args()
 
     phantom = make_phantom("sample", "easy", chosen.seed)
-    box = (slice(24, 120), slice(24, 200), slice(24, 200))
+    box = (slice(36, 108), slice(40, 184), slice(40, 184))
     ct = Volume(np.ascontiguousarray(phantom.ct.data[box]), phantom.ct.voxel_size_um)
     phases = np.minimum(phantom.phases[box], 3)
     particles = phantom.particles[box] * (phases > 0)
@@ -89,10 +89,10 @@ def main() -> None:
 
     base = TrainingSettings(
         kind="phase",
-        epochs=max(1, chosen.steps // 25),
-        steps_per_epoch=25,
+        epochs=max(1, chosen.steps // 20),
+        steps_per_epoch=20,
         batch=2,
-        patch=(24, 64, 64),
+        patch=(24, 48, 48),
         learning_rate=5e-3,
         decay=True,
         mirrors=True,

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.ndimage import map_coordinates
 
 from napari_slagseg.networks.augmentation import (
     shifted_grey,
@@ -118,3 +119,34 @@ def test_deformation_by_a_known_shift():
     field[1] = 3.0  # what lies 3 voxels on comes here
     for order in (0, 1):
         assert np.array_equal(deformed(image, field, order=order)[:, :9], image[:, 3:])
+
+
+@pytest.mark.parametrize("shape", [(24, 24, 24), (8, 40, 17), (1, 16, 16)])
+def test_deformation_is_that_of_scipy(shape):
+    rng = np.random.default_rng(4)
+    image = rng.integers(0, 256, shape).astype(np.uint8)
+    field = elastic_displacement(shape, rng, length=5.0)
+    places = np.indices(shape, dtype=np.float32) + field
+    expected = map_coordinates(image, places, order=1, mode="nearest").astype(int)
+    found = deformed(image, field, order=1).astype(int)
+    # places in single or double precision: a value between two greys may be rounded either way
+    assert np.abs(found - expected).max() <= 1
+    assert (found != expected).mean() < 0.005
+    labels = rng.permutation(image.size).reshape(shape).astype(np.int32)
+    expected = map_coordinates(labels, places, order=0, mode="nearest")
+    assert (deformed(labels, field, order=0) != expected).mean() < 0.005
+
+
+def test_a_coarsely_drawn_field_is_as_smooth_as_one_drawn_at_every_voxel():
+    """How alike displacements are at a distance d: exp(-d^2 / (4 sigma^2)), as for white noise
+    smoothed by a Gaussian of that sigma."""
+    sigma = 6.0
+    fields = [elastic_displacement((64, 64, 64), np.random.default_rng(i), sigma) for i in range(6)]
+    inner = np.stack([f[:, 12:-12, 12:-12, 12:-12] for f in fields]).astype(np.float64)
+    for distance in (2, 4, 6, 9):
+        alike = []
+        for axis in (2, 3, 4):
+            a = np.take(inner, range(inner.shape[axis] - distance), axis)
+            b = np.take(inner, range(distance, inner.shape[axis]), axis)
+            alike.append((a * b).mean() / np.sqrt((a**2).mean() * (b**2).mean()))
+        assert np.mean(alike) == pytest.approx(np.exp(-(distance**2) / (4 * sigma**2)), abs=0.06)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_slagseg.networks.loss import at_known, focal_loss
+from napari_slagseg.networks.loss import at_known, focal_loss, soft_loss
 
 
 def plain_focal_loss(probabilities, truth, weights, gamma):
@@ -120,3 +120,33 @@ def test_known_logits_keep_the_order_of_the_batch():
     logits = torch.arange(2 * 2 * 8.0).view(2, 2, 2, 2, 2)
     rows = at_known(logits, [np.array([7, 1]), np.array([0])])
     assert rows.tolist() == [[7.0, 15.0], [1.0, 9.0], [16.0, 24.0]]
+
+
+def test_soft_loss_of_one_voxel_by_hand():
+    """Targets 0.8 and 0.2, found 0.5 and 0.5, at temperature 1; log 2 apart."""
+    teacher = torch.log(torch.tensor([[0.8, 0.2]]))[..., None]
+    student = torch.zeros(1, 2, 1)
+    by_hand = 0.8 * math.log(0.8 / 0.5) + 0.2 * math.log(0.2 / 0.5)
+    assert float(soft_loss(student, teacher, 1.0)) == pytest.approx(by_hand, rel=1e-6)
+    # at temperature T, logits of T times the size are as far apart, times T squared
+    found = soft_loss(3 * student, 3 * teacher, 3.0)
+    assert float(found) == pytest.approx(9 * by_hand, rel=1e-6)
+
+
+def test_soft_loss_of_one_logit_is_that_of_two_classes():
+    rng = torch.Generator().manual_seed(1)
+    student, teacher = (3 * torch.randn(2, 1, 3, 4, 5, generator=rng) for _ in range(2))
+    both = [torch.cat([torch.zeros_like(x), x], dim=1) for x in (student, teacher)]
+    for temperature in (1.0, 2.5):
+        one = soft_loss(student, teacher, temperature)
+        assert float(one) == pytest.approx(float(soft_loss(*both, temperature)), rel=1e-5)
+    assert float(soft_loss(teacher, teacher, 2.0)) == pytest.approx(0.0, abs=1e-5)
+
+
+def test_the_gradient_of_the_soft_loss_is_the_difference_of_the_probabilities():
+    rng = torch.Generator().manual_seed(2)
+    student, teacher = (torch.randn(7, 4, generator=rng) for _ in range(2))
+    student.requires_grad_(True)
+    soft_loss(student, teacher, 2.0).backward()
+    expected = 2.0 * (torch.softmax(student / 2, 1) - torch.softmax(teacher / 2, 1))
+    assert torch.allclose(student.grad, expected, atol=1e-6)

@@ -73,9 +73,8 @@ def choose_threshold(
     equals, the one nearest to 0.5 is kept.
 
     Large volumes are tried on boxes around known voxels only (see `known_boxes`), which
-    depend on the truth alone. A particle that reaches over the edge of a box's cell counts in
-    each by its part there; two that join farther than `threshold_boxes.MARGIN` voxels from
-    the cut, beyond the box, count as apart.
+    depend on the truth alone. Two particles that join farther than
+    `threshold_boxes.MARGIN` voxels from the cut, beyond the box, count as apart there.
 
     Parameters
     ----------
@@ -113,9 +112,10 @@ def choose_threshold(
                 *inside, threshold=threshold, minimum_voxels=minimum_voxels, cancel=cancel
             )
             labels = separated.particles.reshape(-1)[box.voxels].astype(np.int64)
-            found[threshold].append(_apart(labels, found[threshold]))
+            here, particles = box.compared(labels)
+            found[threshold].append(_apart(here, found[threshold]))
             done += box.size
-        wanted.append(_apart(box.particles, wanted))
+        wanted.append(_apart(particles, wanted))
     tried: dict[float, float] = {}
     known = np.concatenate(wanted)
     for threshold in TRIED:

@@ -30,19 +30,49 @@ class KnownBox:
     box : Box
         In the volume.
     voxels : (n,) int64
-        Flat indices of the known voxels within the box.
+        Flat indices within the box of all its known voxels.
     particles : (n,) int64
         Their particles; 0 background.
+    own : (n,) bool
+        Which lie in the box's cell, the others in its margin.
     """
 
     box: Box
     voxels: NDArray[np.int64]
     particles: NDArray[np.int64]
+    own: NDArray[np.bool_]
 
     @property
     def size(self) -> int:
         """Voxels of the box."""
         return math.prod(b.stop - b.start for b in self.box)
+
+    def compared(self, labels: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """What is compared of a box: labels found and particles, in its cell.
+
+        What the cell's border cuts off is no error of anyone, so it is left out (-1): particles
+        that lie in the margin with more than half of their voxels in the box; and labels that
+        reach over from the margin where none of the cell's particles is.
+
+        Parameters
+        ----------
+        labels : (n,) int64
+            Of the box's known voxels; 0 background.
+
+        Returns
+        -------
+        found, wanted : (m,) int64
+        """
+        particles = self.particles.copy()
+        numbers, which, counts = np.unique(particles, return_inverse=True, return_counts=True)
+        inside = np.bincount(which, weights=self.own, minlength=len(numbers))
+        particles[((numbers > 0) & (2 * inside < counts))[which]] = -1
+        found = labels.copy()
+        over = np.unique(labels[~self.own])
+        at_home = np.unique(labels[self.own & (particles > 0)])
+        strangers = np.setdiff1d(over[over > 0], at_home)
+        found[np.isin(labels, strangers)] = -1
+        return found[self.own], particles[self.own]
 
 
 def known_boxes(truth: GroundTruth, most: int = MOST_VOXELS) -> list[KnownBox]:
@@ -70,7 +100,7 @@ def known_boxes(truth: GroundTruth, most: int = MOST_VOXELS) -> list[KnownBox]:
     shape = truth.shape
     if math.prod(shape) <= most:
         whole = (slice(0, shape[0]), slice(0, shape[1]), slice(0, shape[2]))
-        return [KnownBox(whole, voxels, particles)]
+        return [KnownBox(whole, voxels, particles, np.ones(len(voxels), dtype=bool))]
     places = np.stack(np.unravel_index(voxels, shape), axis=1)
     counts = tuple(-(-n // CELL) for n in shape)
     cells = np.ravel_multi_index(tuple((places // CELL).T), counts)
@@ -81,11 +111,12 @@ def known_boxes(truth: GroundTruth, most: int = MOST_VOXELS) -> list[KnownBox]:
     chosen: list[KnownBox] = []
     for cell in _spread(cells, truth.map_index[known], boxes, most):
         box = boxes[cell]
-        which = np.sort(members[cell])
-        local = places[which] - [b.start for b in box]
+        low, high = np.array([[b.start, b.stop] for b in box]).T
+        which = np.flatnonzero(((places >= low) & (places < high)).all(axis=1))
+        local = places[which] - low
         inner = tuple(b.stop - b.start for b in box)
         flat = np.ravel_multi_index(tuple(local.T), inner).astype(np.int64)
-        chosen.append(KnownBox(box, flat, particles[which]))
+        chosen.append(KnownBox(box, flat, particles[which], cells[which] == cell))
     return chosen
 
 
