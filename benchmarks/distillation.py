@@ -135,7 +135,7 @@ def main() -> None:
         )
         scores = score_phases(found.phases, phases)
         row["dice"], row["accuracy"] = round(scores["dice"], 4), round(scores["accuracy"], 4)
-        row["iou"] = {TABLE[i].name: round(v, 3) for i, v in scores["iou"].items() if i}
+        row["iou"] = {TABLE.names[i]: round(v, 3) for i, v in scores["iou"].items() if i}
         choice = choose_threshold(found.phases, found.particle_probability, training)
         separated = separate_particles(
             found.phases, found.particle_probability, threshold=choice.threshold

@@ -17,6 +17,7 @@ from napari_slagseg.networks.checkpoints import STATE, WEIGHTS, read_tensors
 from napari_slagseg.networks.eight_bit import EightBitVolume
 from napari_slagseg.networks.patches import SparseLabels
 from napari_slagseg.networks.precision import chosen_precision
+from napari_slagseg.networks.unet import build_unet
 
 TRAINING = TrainingSettings(
     kind="phase",
@@ -147,7 +148,7 @@ def test_a_batch_is_dealt_out_in_parts():
     assert batch.parts(1) == [batch]
 
 
-def test_gradients_of_parts_add_up_to_those_of_the_batch(little, monkeypatch):
+def test_gradients_of_parts_add_up_to_those_of_the_batch(little):
     """Without batch norm (it sees each part's statistics) a step in parts is the same step."""
     ct, training, _ = little
     labels = SparseLabels.of(training, "phase")
@@ -155,8 +156,6 @@ def test_gradients_of_parts_add_up_to_those_of_the_batch(little, monkeypatch):
     batch = BatchMaker(data, labels, (16, 16, 16), [], TRAINING)(0)
     found = []
     for parts in (1, 2, 4):
-        from napari_slagseg.networks.unet import build_unet
-
         network = build_unet(3, TRAINING.widths, 5)
         step = gradient_step.GradientStep(
             network,
@@ -164,8 +163,8 @@ def test_gradients_of_parts_add_up_to_those_of_the_batch(little, monkeypatch):
             torch.amp.GradScaler("cpu", enabled=False),
             device=torch.device("cpu"), precision="fp32", gamma=2.0, scale=0.01, parts=parts,
         )  # fmt: skip
-        network.train = lambda mode=True: network.eval  # batch norm keeps its first statistics
         network.eval()
+        network.train = lambda mode=True: None  # batch norm keeps its first statistics
         said = step.take(batch)
         found.append((said.loss, said.weight, [p.grad for p in network.parameters()]))
     for loss, weight, gradients in found[1:]:
@@ -258,7 +257,7 @@ def test_which_precision_auto_is(monkeypatch):
     cpu, cuda = torch.device("cpu"), torch.device("cuda")
     assert chosen_precision("auto", cpu) == "fp32"
     for has_bf16, expected in ((True, "bf16"), (False, "fp16")):
-        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: has_bf16)
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda has=has_bf16, **_: has)
         assert chosen_precision("auto", cuda) == expected
     assert chosen_precision("fp32", cuda) == "fp32"
     assert chosen_precision("bf16", cpu) == "bf16"
@@ -366,8 +365,7 @@ def test_a_share_of_nothing_is_the_truth_alone(little, teacher, tmp_path):
     assert same(tmp_path / "a", tmp_path / "b")
 
 
-def test_a_teacher_that_does_not_fit(little, teacher, problem, tmp_path):
-    _, sparse_truth = problem
+def test_a_teacher_that_does_not_fit(little, teacher, tmp_path):
     particle = dataclasses.replace(TRAINING, kind="particle")
     with pytest.raises(SlagsegError, match="is a phase network; a particle network cannot learn"):
         train_network(*little, particle, tmp_path, teacher=teacher)
