@@ -40,6 +40,7 @@ from napari_slagseg.io.zarr_store import (
     read_zarr_array,
     read_zarr_attributes,
     write_zarr_arrays,
+    write_zarr_attributes,
 )
 from napari_slagseg.io.zarr_volume import ZarrVolume, new_zarr_volume
 
@@ -92,4 +93,5 @@ __all__ = [
     "write_text",
     "write_volume",
     "write_zarr_arrays",
+    "write_zarr_attributes",
 ]

@@ -388,6 +388,20 @@ def read_zarr_attributes(path: str | Path) -> dict[str, Any]:
     return dict(_open(Path(path)).attrs)
 
 
+def write_zarr_attributes(path: str | Path, values: Mapping[str, Any]) -> None:
+    """Add JSON values to the attributes of a store's root.
+
+    Raises
+    ------
+    SlagsegError
+        If the store cannot be opened or written to.
+    """
+    try:
+        zarr.open_group(Path(path), mode="r+").update_attributes(plain(dict(values)))
+    except OSError as error:
+        raise write_error(Path(path), error) from error
+
+
 __all__ = [
     "CHUNK",
     "SHARD",
@@ -400,5 +414,6 @@ __all__ = [
     "split_store",
     "write_ome_zarr",
     "write_zarr_arrays",
+    "write_zarr_attributes",
     "zarr_voxel_size",
 ]

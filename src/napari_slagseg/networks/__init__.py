@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari_slagseg.networks.prediction.block_task import PredictBlock, prediction_task
     from napari_slagseg.networks.prediction.cost import estimate_seconds
     from napari_slagseg.networks.prediction.devices import assign_worker, device_of_worker
+    from napari_slagseg.networks.prediction.planning import device_count, planned_prediction
     from napari_slagseg.networks.prediction.settings import PredictionSettings
     from napari_slagseg.networks.slice_correlation import TorchSliceCorrelator
     from napari_slagseg.networks.training import train_network
@@ -31,9 +32,11 @@ _HOMES = {
     "TorchSliceCorrelator": "slice_correlation",
     "TrainedNetwork": "checkpoints",
     "assign_worker": "prediction.devices",
+    "device_count": "prediction.planning",
     "device_of_worker": "prediction.devices",
     "estimate_seconds": "prediction.cost",
     "load_network": "checkpoints",
+    "planned_prediction": "prediction.planning",
     "predict_volume": "inference",
     "prediction_task": "prediction.block_task",
     "train_network": "training",
@@ -58,9 +61,11 @@ __all__ = [
     "TrainedNetwork",
     "TrainingSettings",
     "assign_worker",
+    "device_count",
     "device_of_worker",
     "estimate_seconds",
     "load_network",
+    "planned_prediction",
     "predict_volume",
     "prediction_task",
     "train_network",

@@ -10,7 +10,7 @@ from napari_slagseg.project.journal import Journal
 from napari_slagseg.project.lock import ProjectLock, ProjectLockedError, ProjectReadOnlyError
 from napari_slagseg.project.placement_history import PlacementHistory
 from napari_slagseg.project.records import StepRecord
-from napari_slagseg.project.store import Correction, Project
+from napari_slagseg.project.store import Correction, NetworkKind, Project
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -18,6 +18,7 @@ __all__ = [
     "CtEntry",
     "Journal",
     "MapEntry",
+    "NetworkKind",
     "PlacementHistory",
     "Project",
     "ProjectDescription",

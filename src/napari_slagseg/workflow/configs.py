@@ -291,6 +291,14 @@ class SegmentConfig(StepConfig):
     mirrored: bool = Field(
         default=False, description="average over mirrored passes (eight times slower)"
     )
+    engine: Literal["auto", "torch", "openvino"] = Field(
+        default="auto",
+        description="what computes the networks: openvino (CPUs, faster), torch, or auto",
+    )
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+        default="auto",
+        description="of the networks' features; auto takes bf16 where the device computes in it",
+    )
     device: str = Field(default="auto", description="auto, cpu or cuda")
     threads: int | None = Field(default=None, gt=0, description="CPU threads; none given: all")
 

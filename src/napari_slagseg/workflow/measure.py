@@ -21,12 +21,13 @@ from napari_slagseg.data import (
     part_of,
 )
 from napari_slagseg.descriptors import (
+    describe_blocks,
     describe_map,
-    describe_particles,
     describe_sections,
     evenly_spaced,
 )
 from napari_slagseg.project import Project
+from napari_slagseg.workflow.blockwise import BlockCosts, Resources, open_run
 from napari_slagseg.workflow.configs import MeasureConfig
 from napari_slagseg.workflow.segment import segmented_phase_table
 from napari_slagseg.workflow.step import Step, StepResult
@@ -75,29 +76,52 @@ def erosion_in_pixels(erosion_voxels: int, voxel_size_um: VoxelSize, pixel_size_
     return max(1, round(depth / pixel_size_um))
 
 
+def measuring_costs(erosion_voxels: int) -> BlockCosts:
+    """What `describe_blocks` takes: labels and phases, their codes, and a depth for erosion."""
+    return BlockCosts(bytes_per_voxel=12, halo=erosion_voxels + 1, scratch_bytes_per_voxel=0.3)
+
+
 def _write(project: Project, name: str, table: ParticleTable) -> None:
     provenance = {**project.provenance(), "table": name}
     io.write_particle_table(table, project.tables / f"{name}.csv", provenance=provenance)
 
 
 def run(
-    project: Project, config: MeasureConfig, progress: Progress, cancel: CancelToken | None
+    project: Project,
+    config: MeasureConfig,
+    progress: Progress,
+    cancel: CancelToken | None,
+    resources: Resources | None = None,
 ) -> StepResult:
     """Describe particles in 3D, virtual sections of them, and the maps' own particles."""
     classes = segmented_phase_table(project).with_target(
         config.target or project.description.target
     )
-    phases = project.segmentation("phases")
-    particles = project.segmentation("particles")
-    table = describe_particles(
-        particles,
-        phases,
-        project.voxel_size_um,
-        classes,
-        erosion_voxels=config.erosion_voxels,
-        progress=part_of(progress, 0.0, 0.7),
-        cancel=cancel,
-    )
+    phases = project.segmentation_volume("phases")
+    particles = project.segmentation_volume("particles")
+    z, y, x = particles.shape
+    with open_run(
+        project,
+        "measure",
+        {
+            "segmentation": project.fingerprint("segmentation.zarr"),
+            "target": classes.target,
+            "erosion_voxels": config.erosion_voxels,
+        },
+        (z, y, x),
+        measuring_costs(config.erosion_voxels),
+        resources,
+        part_of(progress, 0.0, 0.7),
+        cancel,
+    ) as blocks:
+        table = describe_blocks(
+            particles,
+            phases,
+            project.voxel_size_um,
+            classes,
+            blocks,
+            erosion_voxels=config.erosion_voxels,
+        )
     _write(project, "particles", table)
     if config.sections:
         length = particles.shape[config.section_axis]
@@ -154,6 +178,7 @@ def _ratio(part: float, whole: float) -> float | None:
 
 STEP = Step(
     name="measure",
+    by_blocks=True,
     title="Measure",
     config=MeasureConfig,
     run=run,
@@ -161,4 +186,4 @@ STEP = Step(
     exists=lambda project: (project.tables / "particles.csv").exists(),
 )
 
-__all__ = ["STEP", "map_in_classes", "run"]
+__all__ = ["STEP", "map_in_classes", "measuring_costs", "run"]

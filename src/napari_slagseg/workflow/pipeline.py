@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from napari_slagseg.data import CancelToken, Progress, SlagsegError, no_progress
 from napari_slagseg.project import Project
 from napari_slagseg.workflow import annotate, measure, register, report, segment, train
+from napari_slagseg.workflow.blockwise import Resources
 from napari_slagseg.workflow.configs import StepConfig
 from napari_slagseg.workflow.step import Step, StepResult, StepState, last_config, run_step
 
@@ -43,6 +44,7 @@ def run_pipeline(
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
     on_step: Callable[[Step, StepResult | None], None] = lambda step, result: None,
+    resources: Resources | None = None,
 ) -> dict[str, StepResult]:
     """Run all steps that are not up to date; a stopped run goes on where it stopped.
 
@@ -55,6 +57,8 @@ def run_pipeline(
         See `napari_slagseg.data.running`.
     on_step : callable(step, result)
         Told before each step that runs (result None) and after it.
+    resources : Resources or None
+        Memory and workers of the steps by blocks.
 
     Returns
     -------
@@ -69,7 +73,7 @@ def run_pipeline(
             if step.state(project, config) == "done":
                 continue
             on_step(step, None)
-            results[name] = run_step(project, step, config, progress, cancel)
+            results[name] = run_step(project, step, config, progress, cancel, resources)
             on_step(step, results[name])
     return results
 

@@ -2,47 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
+import math
+from typing import Any
 
 from napari_slagseg import io
-from napari_slagseg.data import (
-    CancelToken,
-    GroundTruth,
-    Phase,
-    PhaseTable,
-    Progress,
-    ProgressEvent,
-    SlagsegError,
-    Volume,
-    part_of,
-)
-from napari_slagseg.project import Project
-from napari_slagseg.segmentation import Separation, separate_particles
+from napari_slagseg.data import CancelToken, Phase, PhaseTable, Progress, SlagsegError
+from napari_slagseg.project import NetworkKind, Project
 from napari_slagseg.workflow.annotate import split
+from napari_slagseg.workflow.blockwise import Resources
 from napari_slagseg.workflow.configs import SegmentConfig
-from napari_slagseg.workflow.marker_threshold import (
-    USUAL,
-    ThresholdChoice,
-    choose_threshold,
-    note_threshold,
-)
+from napari_slagseg.workflow.marker_threshold import USUAL, note_threshold
+from napari_slagseg.workflow.segment_blocks import Segmented, segment_to
 from napari_slagseg.workflow.step import Step, StepResult
 
-if TYPE_CHECKING:
-    from napari_slagseg.networks import TrainedNetwork
-
-PREDICTION_SHARE = 0.8
-"""Share of the step's progress bar that belongs to the networks."""
+KINDS: tuple[NetworkKind, NetworkKind] = ("phase", "particle")
 
 
 def _inputs(project: Project) -> dict[str, str]:
     found = {"ct": project.ct_fingerprint()}
-    for kind in ("phase", "particle"):
-        folder = project.model_folder(kind)  # type: ignore[arg-type]
+    for kind in KINDS:
+        folder = project.model_folder(kind)
         if folder is None:
             raise SlagsegError(
                 f"Project {project.folder} has no trained {kind} network yet. "
@@ -68,133 +47,71 @@ def table_from_json(values: Any) -> PhaseTable:
         ) from error
 
 
-@dataclass(frozen=True)
-class Segmented:
-    """Phases and particles of a volume.
-
-    Attributes
-    ----------
-    phases : (z, y, x) uint8
-        Classes of the phase network.
-    particle_probability : (z, y, x) uint8
-        0 to 255.
-    separation : Separation
-        Its `particles` are (z, y, x) uint32.
-    choice : ThresholdChoice
-        The marker threshold.
-    """
-
-    phases: NDArray[np.uint8]
-    particle_probability: NDArray[np.uint8]
-    separation: Separation
-    choice: ThresholdChoice
-
-
-def segment_volume(
-    volume: Volume,
-    phase: TrainedNetwork,
-    particle: TrainedNetwork,
+def run(
+    project: Project,
     config: SegmentConfig,
     progress: Progress,
     cancel: CancelToken | None,
-    truth: GroundTruth | None = None,
-) -> Segmented:
-    """Predict with both networks and separate the particles.
-
-    Parameters
-    ----------
-    truth : GroundTruth or None
-        To choose the marker threshold by, where the configuration gives none.
-    """
-    from napari_slagseg.networks import predict_volume
-
-    prediction = predict_volume(
-        volume.data,
-        phase=phase,
-        particle=particle,
-        voxel_size_um=volume.voxel_size_um,
-        tile=config.tile,
-        halo=config.halo,
-        average=config.average,
-        mirrored=config.mirrored,
-        device=config.device,
-        threads=config.threads,
-        progress=part_of(progress, 0.0, PREDICTION_SHARE),
-        cancel=cancel,
-    )
-    phases, probability = prediction.phases, prediction.particle_probability
-    if phases is None or probability is None:
-        raise RuntimeError("both networks were asked for, but one gave nothing")
-    if config.threshold is None:
-        choice = choose_threshold(
-            phases,
-            probability,
-            truth,
-            minimum_voxels=config.minimum_voxels,
-            progress=part_of(progress, PREDICTION_SHARE, 0.93),
-            cancel=cancel,
-        )
-    else:
-        choice = ThresholdChoice(config.threshold)
-    separation = separate_particles(
-        phases,
-        probability,
-        threshold=choice.threshold,
-        minimum_voxels=config.minimum_voxels,
-        progress=part_of(progress, 0.93, 0.97),
-        cancel=cancel,
-    )
-    return Segmented(phases, probability, separation, choice)
-
-
-def run(
-    project: Project, config: SegmentConfig, progress: Progress, cancel: CancelToken | None
+    resources: Resources | None = None,
 ) -> StepResult:
     """Predict with both networks, separate the particles, store three arrays.
 
-    ``segmentation.zarr`` appears whole or not at all; an older one stays until then.
+    ``segmentation.zarr`` appears whole or not at all; an older one stays until then. A run
+    that was ended goes on where it was.
     """
     from napari_slagseg.networks import load_network
 
-    folders = {kind: project.model_folder(kind) for kind in ("phase", "particle")}
-    if folders["phase"] is None or folders["particle"] is None:
+    phase, particle = (project.model_folder(kind) for kind in KINDS)
+    if phase is None or particle is None:
         raise SlagsegError(f"Project {project.folder} has no trained networks. Run 'train' first.")
-    phase, particle = load_network(folders["phase"]), load_network(folders["particle"])
     volume = project.volume()
     truth = split(project.ground_truth(), project)[0] if _has_truth(project) else None
-    segmented = segment_volume(volume, phase, particle, config, progress, cancel, truth)
-    phases, separation, choice = segmented.phases, segmented.separation, segmented.choice
-    progress(ProgressEvent("storing the segmentation", 0.97))
-    note_threshold(folders["particle"], choice)
-    table = phase.card.table.with_target(project.description.target)
-    io.write_zarr_arrays(
+    table = load_network(phase).card.table.with_target(project.description.target)
+
+    def attributes(found: Segmented) -> dict[str, Any]:
+        return {
+            "phase_table": table_to_json(table),
+            "threshold": found.choice.threshold,
+            "predicted_with": dict(found.predicted_with),
+        }
+
+    depends_on = _inputs(project)
+    if truth is not None:
+        depends_on["ground truth"] = project.fingerprint(project.ground_truth_path.name)
+    found = segment_to(
+        project,
         project.segmentation_path,
-        {
-            "phases": phases,
-            "particles": separation.particles,
-            "particle_probability": segmented.particle_probability,
-        },
-        voxel_size_um=volume.voxel_size_um,
-        attributes={"phase_table": table_to_json(table), "threshold": choice.threshold},
+        volume,
+        {"phase": (phase,), "particle": (particle,)},
+        config,
+        depends_on=depends_on,
+        attributes=attributes,
+        truth=truth,
+        resources=resources,
+        progress=progress,
+        cancel=cancel,
     )
-    count = int(separation.particles.max(initial=0))
-    shares = {
-        p.name: float(np.count_nonzero(phases == p.id) / phases.size) for p in table if p.id > 0
-    }
+    choice, counts = found.choice, found.counts
+    note_threshold(particle, choice)
+    voxels = math.prod(volume.shape)
     warnings: tuple[str, ...] = ()
-    if count == 0:
+    if counts.n_particles == 0:
         warnings = ("No particle was found. Were the networks trained for long enough?",)
     return StepResult(
         summary={
-            "particles": count,
-            "markers": separation.n_markers,
-            "without_marker": separation.n_without_marker,
-            "removed_small": separation.n_removed,
+            "particles": counts.n_particles,
+            "markers": counts.n_markers,
+            "without_marker": counts.n_without_marker,
+            "removed_small": counts.n_removed,
             "threshold": choice.threshold,
             "threshold_f1_match": {str(t): round(f, 4) for t, f in choice.f1_match.items()},
-            "volume_shares": shares,
+            "volume_shares": {
+                p.name: found.phase_voxels.get(p.id, 0) / voxels for p in table if p.id > 0
+            },
+            "predicted_with": dict(found.predicted_with),
         },
-        message=f"{count:,} particles were found, with markers above {choice.threshold:g}.",
+        message=f"{counts.n_particles:,} particles were found, with markers above "
+        f"{choice.threshold:g}.",
         warnings=warnings,
     )
 
@@ -217,6 +134,7 @@ def segmented_phase_table(project: Project) -> PhaseTable:
 
 STEP = Step(
     name="segment",
+    by_blocks=True,
     title="Segment",
     config=SegmentConfig,
     run=run,
@@ -226,11 +144,8 @@ STEP = Step(
 
 __all__ = [
     "STEP",
-    "Segmented",
     "marker_threshold",
-    "part_of",
     "run",
-    "segment_volume",
     "segmented_phase_table",
     "table_from_json",
     "table_to_json",

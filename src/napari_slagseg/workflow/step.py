@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
@@ -16,6 +16,9 @@ from napari_slagseg.data import CancelToken, Progress, SlagsegError, no_progress
 from napari_slagseg.project import Project, StepRecord
 from napari_slagseg.project.journal import now
 from napari_slagseg.workflow.configs import StepConfig
+
+if TYPE_CHECKING:
+    from napari_slagseg.workflow.blockwise.resources import Resources
 
 StepState = Literal["missing", "stale", "done"]
 
@@ -51,19 +54,23 @@ class Step:
         ``train-phase``; "Train the phase network".
     config : type of StepConfig
     run : callable(project, config, progress, cancel) -> StepResult
+        Of a step by blocks, with `Resources` or None as a fifth argument.
     inputs : callable(project) -> dict of str to str
         Fingerprints of all that the step reads; a clear error where an earlier
         step is missing.
     exists : callable(project) -> bool
         Whether the step's results lie in the project.
+    by_blocks : bool
+        Whether it works on blocks, within the `Resources` that it is given.
     """
 
     name: str
     title: str
     config: type[StepConfig]
-    run: Callable[[Project, Any, Progress, CancelToken | None], StepResult]
+    run: Callable[..., StepResult]
     inputs: Callable[[Project], dict[str, str]]
     exists: Callable[[Project], bool]
+    by_blocks: bool = False
 
     def state(self, project: Project, config: StepConfig | None = None) -> StepState:
         """Whether the last run still holds.
@@ -127,6 +134,7 @@ def run_step(
     config: StepConfig | None = None,
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
+    resources: Resources | None = None,
 ) -> StepResult:
     """Run one step on a project and record it.
 
@@ -141,6 +149,9 @@ def run_step(
         None takes that of the last run, else the defaults.
     progress, cancel
         See `napari_slagseg.data.running`.
+    resources : Resources or None
+        Memory and workers of a step by blocks; they change no result. None takes most
+        of what is free on this machine.
 
     Raises
     ------
@@ -150,7 +161,8 @@ def run_step(
     with project.writing():
         inputs = step.inputs(project)
         started, clock = now(), time.perf_counter()
-        result = step.run(project, chosen, progress, cancel)
+        within = (resources,) if step.by_blocks else ()
+        result = step.run(project, chosen, progress, cancel, *within)
         project.save_record(
             StepRecord(
                 step=step.name,

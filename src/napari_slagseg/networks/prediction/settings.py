@@ -144,12 +144,12 @@ def chosen_settings(
         if not has_openvino():
             raise SlagsegError(
                 "OpenVINO is not installed. Install it with pip install 'napari-slagseg[fast]', "
-                "or use --backend torch."
+                "or use --engine torch."
             )
         if kind != "cpu":
             raise SlagsegError(
                 f"OpenVINO computes on the CPU here, but the device is {device}. "
-                "Use --backend torch, or --device cpu."
+                "Use --engine torch, or --device cpu."
             )
     precision = asked.precision
     if precision == "auto":

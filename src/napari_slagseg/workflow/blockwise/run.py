@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -21,6 +22,7 @@ from napari_slagseg.data import (
     Triple,
     WritableVolume,
     no_progress,
+    stop_if_cancelled,
 )
 from napari_slagseg.io import write_error
 from napari_slagseg.workflow.blockwise.jobs import Backend, Failure, Job, Outcome
@@ -83,6 +85,7 @@ class DiskRun:
         self._progress, self._cancel = progress, cancel
         self._seal = Seal(folder / "sealed.json")
         self._stages: set[str] = set()
+        self._bar: _Bar | None = None
 
     def scratch(self, name: str, dtype: Any) -> WritableVolume:
         """Volume of the grid's shape, zero at first, that lasts as long as the work."""
@@ -112,6 +115,7 @@ class DiskRun:
         todo = [block for block in chosen if block.index not in results]
         bar = _Bar(self._progress, says or name, part, len(chosen), len(results))
         bar.tell()
+        self._bar = bar
         if todo:
             try:
                 records.folder.mkdir(parents=True, exist_ok=True)
@@ -122,6 +126,24 @@ class DiskRun:
             jobs = [Job(block, arguments.get(block.index)) for block in todo]
             self._work(name, jobs, records, results, bar)
         return {block.index: results[block.index] for block in chosen}
+
+    def tell_within(self, share: float) -> None:
+        """Say how much of the block that is worked on is done, where it is one at a time.
+
+        Raises
+        ------
+        CancelledError
+            If the work is to stop: a long task that runs in this process need not end first.
+        """
+        stop_if_cancelled(self._cancel)
+        if self._bar is not None:
+            self._bar.tell(share)
+
+    def forget(self) -> None:
+        """Begin again: nothing counts as done any more."""
+        for name in ("done", "store", "scratch"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+        (self.folder / "done").mkdir(parents=True, exist_ok=True)
 
     def close(self) -> None:
         """Let go of the workers."""
@@ -253,9 +275,9 @@ class _Bar:
         self._done += 1
         self.tell()
 
-    def tell(self) -> None:
-        """Tell how far the stage is."""
-        share = self._done / self._blocks if self._blocks else 1.0
+    def tell(self, within: float = 0.0) -> None:
+        """Tell how far the stage is, with a share of one more block."""
+        share = min(1.0, (self._done + within) / self._blocks) if self._blocks else 1.0
         values: dict[str, Any] = {"blocks": self._done, "of": self._blocks}
         fresh = self._done - self._before
         if fresh:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from napari_slagseg import io
-from napari_slagseg.data import (
-    CancelToken,
-    Progress,
-    ProgressEvent,
-    SlagsegError,
-    no_progress,
-)
+from napari_slagseg.data import CancelToken, Progress, SlagsegError, no_progress
+from napari_slagseg.project.stamps import stamp
+from napari_slagseg.workflow.blockwise import Resources
 from napari_slagseg.workflow.configs import SegmentConfig
-from napari_slagseg.workflow.marker_threshold import noted_threshold
-from napari_slagseg.workflow.segment import segment_volume, table_to_json
+from napari_slagseg.workflow.marker_threshold import USUAL, noted_threshold
+from napari_slagseg.workflow.segment import table_to_json
+from napari_slagseg.workflow.segment_blocks import Segmented, segment_to
 
-# an Okabe-Ito colour each, so that a table made of ids alone can be drawn
+WEIGHTS = "weights.safetensors"
 
 
 def model_path(path: str | Path) -> Path:
@@ -34,12 +30,12 @@ def model_path(path: str | Path) -> Path:
     path = Path(path)
     if not path.exists():
         raise SlagsegError(f"{path} does not exist. Give a weights file or a training run.")
-    if path.is_file() or (path / "weights.safetensors").is_file():
+    if path.is_file() or (path / WEIGHTS).is_file():
         return path
     runs = [
         folder
         for folder in path.glob("run_*")
-        if folder.name[4:].isdigit() and (folder / "weights.safetensors").is_file()
+        if folder.name[4:].isdigit() and (folder / WEIGHTS).is_file()
     ]
     if not runs:
         raise SlagsegError(
@@ -58,10 +54,13 @@ def predict_files(
     voxel_size_um: float | Sequence[float] | None = None,
     raw: io.RawLayout | None = None,
     config: SegmentConfig | None = None,
+    resources: Resources | None = None,
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
 ) -> dict[str, Any]:
-    """Segment a CT and store ``phases`` (uint8) and ``particles`` (uint32) in one Zarr.
+    """Segment a CT and store phases, particles and particle probability in one Zarr.
+
+    Works block by block; a run that was ended goes on where it was.
 
     Parameters
     ----------
@@ -77,49 +76,67 @@ def predict_files(
     config : SegmentConfig or None
         Without a threshold, the one is taken that was chosen in the project of the
         particle network, else 0.5.
+    resources : Resources or None
+        Memory and workers.
 
     Returns
     -------
     dict
         ``out``, ``particles`` (their number), ``threshold``, ``volume_shares`` by
-        phase, ``voxel_size_um``, ``warnings``.
+        phase, ``voxel_size_um``, ``predicted_with``, ``warnings``.
     """
     from napari_slagseg.networks import load_network
 
-    phase = load_network(model_path(phase_model))
-    particle_path = model_path(particle_model)
-    particle = load_network(particle_path)
+    target = Path(out)
+    if target.suffix.lower() != ".zarr":
+        raise SlagsegError(f"{target} must end in .zarr: segmentations are stored by blocks.")
+    phase_path, particle_path = model_path(phase_model), model_path(particle_model)
+    card = load_network(phase_path).card
     chosen = config or SegmentConfig()
     if chosen.threshold is None:
-        chosen = chosen.model_copy(update={"threshold": noted_threshold(particle_path)})
+        chosen = chosen.model_copy(update={"threshold": noted_threshold(particle_path) or USUAL})
     warnings: list[str] = []
     size = voxel_size_um if voxel_size_um is not None else io.stored_voxel_size(ct)
     if size is None:
-        size = phase.card.voxel_size_um
+        size = card.voxel_size_um
         warnings.append(
             f"{ct} states no voxel size; that of the networks is taken ({size[0]:g} um)."
         )
     volume = io.read_volume(ct, size, raw=raw)
-    segmented = segment_volume(volume, phase, particle, chosen, progress, cancel)
-    phases, separation = segmented.phases, segmented.separation
-    table = phase.card.table
-    progress(ProgressEvent("storing the segmentation", 0.97))
-    io.write_zarr_arrays(
-        out,
-        {"phases": phases, "particles": separation.particles},
-        voxel_size_um=volume.voxel_size_um,
-        attributes={
-            "phase_table": table_to_json(table),
-            "threshold": segmented.choice.threshold,
-        },
+    weights = {
+        kind: io.fingerprint(path / WEIGHTS if path.is_dir() else path)
+        for kind, path in (("phase", phase_path), ("particle", particle_path))
+    }
+
+    def attributes(found: Segmented) -> dict[str, Any]:
+        return {
+            "phase_table": table_to_json(card.table),
+            "threshold": found.choice.threshold,
+            "predicted_with": dict(found.predicted_with),
+        }
+
+    found = segment_to(
+        target.absolute().parent,
+        target,
+        volume,
+        {"phase": (phase_path,), "particle": (particle_path,)},
+        chosen,
+        depends_on={**weights, "ct": [str(ct), stamp(Path(ct))], "out": target.name},
+        attributes=attributes,
+        resources=resources,
+        progress=progress,
+        cancel=cancel,
     )
-    counts = np.bincount(phases.reshape(-1), minlength=max(table.ids) + 1)
+    voxels = math.prod(volume.shape)
     return {
-        "out": str(out),
-        "particles": int(separation.particles.max(initial=0)),
-        "threshold": segmented.choice.threshold,
-        "volume_shares": {p.name: float(counts[p.id] / phases.size) for p in table if p.id > 0},
+        "out": str(target),
+        "particles": found.counts.n_particles,
+        "threshold": found.choice.threshold,
+        "volume_shares": {
+            p.name: found.phase_voxels.get(p.id, 0) / voxels for p in card.table if p.id > 0
+        },
         "voxel_size_um": volume.voxel_size_um,
+        "predicted_with": dict(found.predicted_with),
         "warnings": warnings,
     }
 
