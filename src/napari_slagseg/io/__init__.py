@@ -15,7 +15,15 @@ from napari_slagseg.io.legends import read_legend, write_legend
 from napari_slagseg.io.mapped_volume import MappedVolume, shared_volume
 from napari_slagseg.io.maps import read_mineral_map, write_false_colour, write_raster
 from napari_slagseg.io.placements import placed_map_text, read_placed_map, write_placed_map
+from napari_slagseg.io.pyramids import (
+    Pyramid,
+    add_levels,
+    find_pyramid,
+    multiscale_levels,
+    pyramid_beside,
+)
 from napari_slagseg.io.raw import RawLayout
+from napari_slagseg.io.store_checks import check_disk, check_writable, check_zarr_volume
 from napari_slagseg.io.tables import (
     read_frame,
     read_particle_table,
@@ -49,17 +57,25 @@ __all__ = [
     "COLOUR_TOLERANCE",
     "SHARD",
     "MappedVolume",
+    "Pyramid",
     "RawLayout",
     "ZarrVolume",
+    "add_levels",
     "atomic_file",
     "atomic_folder",
+    "check_disk",
+    "check_writable",
+    "check_zarr_volume",
     "create_result_arrays",
+    "find_pyramid",
     "fingerprint",
     "match_colours",
+    "multiscale_levels",
     "new_zarr_volume",
     "open_labels",
     "open_zarr_array",
     "placed_map_text",
+    "pyramid_beside",
     "read_frame",
     "read_grey_map",
     "read_ground_truth",

@@ -1,7 +1,7 @@
 """What OME-Zarr (0.4 on Zarr 2, 0.5 on Zarr 3) says about an image.
 
-Only the finest level, its axes and its scale are of use here, which is a page
-of JSON; the arrays themselves are zarr's business.
+Levels, their axes and their scales are a page of JSON; the arrays themselves are
+zarr's business.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NOT_ONE = {"c": "channels", "t": "time points"}
 
 @dataclass(frozen=True)
 class Multiscale:
-    """Finest level of an OME-Zarr image.
+    """A level of an OME-Zarr image.
 
     Attributes
     ----------
@@ -30,12 +30,17 @@ class Multiscale:
         Names of the array's axes.
     voxel_size_um : (z, y, x) or None
     why_no_size : str
+    scale, translation : (z, y, x)
+        Edges of a voxel and centre of the first one, as stated: in micrometres if the
+        axes have a unit of length.
     """
 
     level: str
     axes: tuple[str, ...]
     voxel_size_um: VoxelSize | None
     why_no_size: str
+    scale: tuple[float, ...]
+    translation: tuple[float, ...]
 
 
 def multiscale(attributes: Mapping[str, Any], name: str) -> Multiscale | None:
@@ -46,21 +51,60 @@ def multiscale(attributes: Mapping[str, Any], name: str) -> Multiscale | None:
     SlagsegError
         If the metadata are there but damaged.
     """
+    found = levels_of(attributes, name)
+    if not found:
+        return None
+    return found[0]
+
+
+def levels_of(attributes: Mapping[str, Any], name: str) -> list[Multiscale]:
+    """All levels by a group's attributes, finest first; none where they are not of OME-Zarr.
+
+    Raises
+    ------
+    SlagsegError
+        If the metadata are there but damaged.
+    """
     within = attributes.get("ome", attributes)
     entries = within.get("multiscales") if isinstance(within, Mapping) else None
     if not entries:
-        return None
+        return []
     try:
         entry = entries[0]
-        dataset = entry["datasets"][0]
         axes = [dict(a) if isinstance(a, Mapping) else {"name": a} for a in entry.get("axes", [])]
-        size, why = _size(entry, dataset, axes)
-        return Multiscale(str(dataset["path"]), tuple(str(a["name"]) for a in axes), size, why)
+        names = tuple(str(a["name"]) for a in axes)
+        return [
+            Multiscale(str(d["path"]), names, *_size(entry, d, axes), *_place(entry, d, axes))
+            for d in (entry["datasets"][0], *entry["datasets"][1:])
+        ]
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise SlagsegError(
             f"{name} has damaged OME-Zarr metadata (multiscales: {type(error).__name__} {error}). "
             "Name the array itself, for example .../0."
         ) from error
+
+
+def _place(
+    entry: Mapping[str, Any], dataset: Mapping[str, Any], axes: Sequence[Mapping[str, Any]]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Scale and translation along (z, y, x) in micrometres, or in the units there are."""
+    scale, shift = np.ones(len(axes)), np.zeros(len(axes))
+    for step in (
+        *(dataset.get("coordinateTransformations") or []),
+        *(entry.get("coordinateTransformations") or []),
+    ):
+        if step.get("type") == "scale" and len(step["scale"]) == len(axes):
+            factor = np.asarray(step["scale"], float)
+            scale, shift = scale * factor, shift * factor
+        elif step.get("type") == "translation" and len(step["translation"]) == len(axes):
+            shift = shift + np.asarray(step["translation"], float)
+    units = [micrometres_per(axis.get("unit")) or 1.0 for axis in axes]
+    names = [str(axis["name"]).lower() for axis in axes]
+    kept = [names.index(n) for n in "zyx" if n in names]
+    return (
+        tuple(float(scale[i] * units[i]) for i in kept),
+        tuple(float(shift[i] * units[i]) for i in kept),
+    )
 
 
 def _size(
@@ -164,4 +208,4 @@ def image_attributes(
     }
 
 
-__all__ = ["Level", "Multiscale", "image_attributes", "multiscale", "spatial_axes"]
+__all__ = ["Level", "Multiscale", "image_attributes", "levels_of", "multiscale", "spatial_axes"]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from napari_slagseg.data import SlagsegError, VoxelSize
 from napari_slagseg.io.atomic import atomic_folder, recover_folder, write_error
 from napari_slagseg.io.guards import check_memory, check_numeric
-from napari_slagseg.io.ome_zarr import image_attributes, multiscale, spatial_axes
+from napari_slagseg.io.ome_zarr import image_attributes, levels_of, multiscale, spatial_axes
 from napari_slagseg.io.stored import StoredArray
 from napari_slagseg.io.text import plain, read_json
 from napari_slagseg.io.zarr_volume import CHUNK, SHARD, ZarrVolume, add_array
@@ -148,13 +148,9 @@ def read_zarr(path: Path, prefer: str = "") -> StoredArray:
         store names them.
     """
     found = _find(path, prefer)
-    order, shape = spatial_axes(found.axes, tuple(found.array.shape), str(path))
+    kept = _kept_axes(found.axes, found.array, str(path))
     inner = found.at.relative_to(found.store).as_posix()
-    kept = order[len(order) - len(shape) :]
-    plain_order = kept == tuple(range(found.array.ndim))
-    volume = ZarrVolume(
-        str(found.store), "" if inner == "." else inner, None if plain_order else kept
-    )
+    volume = ZarrVolume(str(found.store), "" if inner == "." else inner, kept)
     return StoredArray(volume, found.voxel_size_um, found.why_no_size)
 
 
@@ -162,6 +158,40 @@ def zarr_voxel_size(path: Path) -> tuple[VoxelSize | None, str]:
     """Voxel size that a store states, or None and what is missing; reads only metadata."""
     found = _find(path, "")
     return found.voxel_size_um, found.why_no_size
+
+
+def open_levels(
+    path: Path,
+) -> tuple[tuple[ZarrVolume, ...], tuple[VoxelSize, ...], tuple[VoxelSize, ...]]:
+    """Levels of an image, their voxel sizes, and where their first voxels lie.
+
+    A plain array has one level. Sizes are in voxels where the store states none.
+    """
+    found = _find(path, "")
+    image = found.at.parent
+    parent = _open(image) if found.at != found.store else None
+    several = [] if parent is None else levels_of(dict(parent.attrs), str(image))
+    if not several or several[0].level != found.at.relative_to(image).as_posix():
+        stored = read_zarr(path)
+        return (stored.data,), (found.voxel_size_um or (1.0, 1.0, 1.0),), ((0.0, 0.0, 0.0),)
+    levels, sizes, places = [], [], []
+    for level in several:
+        array = _array_along(parent, image, level.level)
+        kept = _kept_axes(level.axes, array, str(image / level.level))
+        inner = (image / level.level).relative_to(found.store).as_posix()
+        levels.append(ZarrVolume(str(found.store), inner, kept))
+        z, y, x = level.scale
+        sizes.append((z, y, x))
+        dz, dy, dx = (b - a for a, b in zip(several[0].translation, level.translation))
+        places.append((dz, dy, dx))
+    return tuple(levels), tuple(sizes), tuple(places)
+
+
+def _kept_axes(axes: tuple[str, ...], array: zarr.Array[Any], name: str) -> tuple[int, ...] | None:
+    """Stored axes in the order z, y, x; None where they are so already."""
+    order, shape = spatial_axes(axes, tuple(array.shape), name)
+    kept = order[len(order) - len(shape) :]
+    return None if kept == tuple(range(array.ndim)) else kept
 
 
 @dataclass(frozen=True)

@@ -146,6 +146,16 @@ class ZarrVolume(BoxReader):
         mark = self.array.attrs.get(_MARK)
         return isinstance(mark, Mapping) and mark.get("missing_chunks") == "error"
 
+    def lacks(self, slices: Slices) -> str:
+        """Name of a chunk that a box needs and that is not there; empty if all are.
+
+        Raises
+        ------
+        SlagsegError
+            If a shard is cut short.
+        """
+        return missing_chunk(self.array, self.folder, self._stored(slices))
+
     def _stored(self, slices: Slices) -> Slices:
         """Box in the stored order of axes."""
         stored = [slice(0, 1, 1)] * self.array.ndim
@@ -171,7 +181,7 @@ class ZarrVolume(BoxReader):
     def _read_at_once(self, slices: Slices) -> NDArray[Any]:
         stored = self._stored(slices)
         if self.missing_is_error:
-            lost = missing_chunk(self.array, self.folder, stored)
+            lost = self.lacks(slices)
             if lost:
                 raise SlagsegError(
                     f"{self.title} lacks {lost}, needed for the box {box_text(slices)}. All "
@@ -260,9 +270,10 @@ def _reason(error: BaseException) -> str:
     return lines[-1] if lines else type(error).__name__
 
 
-def shard_edges(shape: tuple[int, ...]) -> tuple[int, ...]:
+def shard_edges(shape: tuple[int, ...], depth: int = SHARD) -> tuple[int, ...]:
     """Edges of a shard for a volume: `SHARD`, or less where the volume ends before."""
-    return tuple(min(SHARD, -(-max(n, 1) // CHUNK) * CHUNK) for n in shape)
+    most = (depth, *(SHARD,) * (len(shape) - 1))
+    return tuple(min(m, -(-max(n, 1) // CHUNK) * CHUNK) for n, m in zip(shape, most))
 
 
 def add_array(
@@ -273,6 +284,7 @@ def add_array(
     *,
     compress: bool,
     missing: Missing = "error",
+    shard_depth: int = SHARD,
 ) -> zarr.Array[Any]:
     """Make an array in a Zarr 3 group: volumes in shards, others in chunks.
 
@@ -286,6 +298,8 @@ def add_array(
         With zstd. Off for a CT, whose noise does not compress.
     missing : {"error", "zero"}
         What its readers make of a chunk that is not there.
+    shard_depth : int
+        Planes of a shard; fewer where blocks are made of whole planes.
     """
     edge = {1: 1 << 18, 2: 1024}.get(len(shape))
     volume = edge is None
@@ -295,7 +309,7 @@ def add_array(
         shape=shape,
         dtype=np.dtype(dtype).newbyteorder("="),
         chunks=chunks,
-        shards=shard_edges(shape) if volume else None,
+        shards=shard_edges(shape, shard_depth) if volume else None,
         fill_value=0,
         compressors=[ZstdCodec(level=LEVEL)] if compress else None,
         dimension_names={3: ("z", "y", "x"), 2: ("y", "x")}.get(len(shape)),
