@@ -213,8 +213,13 @@ def segment_to(
             voxels = count_phases(made["phases"], separating, (0.85, 0.88))
             for i, name in enumerate(ARRAYS):
                 part = (0.88 + 0.04 * i, 0.92 + 0.04 * i)
-                kind = "grey" if name == "particle_probability" else "labels"
-                io.add_levels(store, name, kind, separating, part=part)
+                io.add_levels(
+                    store,
+                    name,
+                    "grey" if name == "particle_probability" else "labels",
+                    separating,
+                    part=part,
+                )
             segmented = Segmented(counts, choice, voxels, manner)
             progress(ProgressEvent("storing the segmentation", 1.0))
             io.write_zarr_attributes(store, attributes(segmented))

@@ -17,14 +17,14 @@ from napari_slagseg.workflow.blockwise.array_files import (
     write_arrays,
 )
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]*")
 
 
 def file_name(name: str) -> str:
     """The name of a stage, a scratch volume or of kept arrays, fit to be one of a file."""
     if not _NAME.fullmatch(name):
-        raise ValueError(f"{name!r} must be of letters, digits, '-', '_' and '.'")
-    return name
+        raise ValueError(f"{name!r} must be of letters, digits, ' ', '-', '_' and '.'")
+    return name.replace(" ", "-")
 
 
 def block_file(index: Triple) -> str:
