@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_slagseg import io
 from napari_slagseg.data import (
     BACKGROUND,
+    Block,
+    BlockResult,
     CancelToken,
     MineralMap,
     ParticleTable,
@@ -19,20 +21,39 @@ from napari_slagseg.data import (
     PhaseTable,
     Progress,
     SlagsegError,
+    VolumeLike,
+    VoxelSize,
     checked_voxel_size,
     no_progress,
+    part_of,
 )
+from napari_slagseg.project.stamps import stamp
+from napari_slagseg.workflow.blockwise import Resources, open_run
+from napari_slagseg.workflow.measure import measuring_costs
 from napari_slagseg.workflow.segment import table_from_json
 from napari_slagseg.workflow.step import installed_versions
 
 # an Okabe-Ito colour each, so that a table made of ids alone can be drawn
-
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#f0e442")
 
 
-def _table_of_ids(phases: NDArray[Any], target: str, path: str | Path) -> PhaseTable:
+@dataclass(frozen=True)
+class ValuesPresent:
+    """Values that occur in a block; a `BlockTask`."""
+
+    volume: VolumeLike
+
+    def __call__(self, block: Block, given: Any = None, /) -> BlockResult:
+        """Look at a block."""
+        values = np.asarray(self.volume[block.box]).reshape(-1)
+        if values.dtype == np.uint8:
+            return {"values": np.flatnonzero(np.bincount(values, minlength=256))}
+        return {"values": np.unique(values)}
+
+
+def _table_of_ids(present: Iterable[int], target: str, path: str | Path) -> PhaseTable:
     """Table whose phases are named by their ids; `path` is where they come from."""
-    ids = sorted({int(i) for i in np.unique(phases)} - {-1, BACKGROUND})
+    ids = sorted(set(present) - {-1, BACKGROUND})
     if not target.isdecimal():
         raise SlagsegError(
             f"The target '{target}' is a name, but without a legend phases have only ids. "
@@ -88,6 +109,7 @@ def describe_files(
     section_axis: int | None = None,
     sections: int = 0,
     erosion_voxels: int = 0,
+    resources: Resources | None = None,
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
 ) -> ParticleTable:
@@ -111,9 +133,9 @@ def describe_files(
         Number of evenly spaced sections; 0 takes every slice.
     erosion_voxels : int
         For the second surface liberation (K 3.3).
+    resources : Resources or None
+        Memory and workers; volumes are measured block by block.
     """
-    from napari_slagseg import descriptors
-
     out = Path(out)
     if out.suffix.lower() != ".csv":
         raise SlagsegError(f"The table {out} must end in .csv; its definitions get .json.")
@@ -124,47 +146,29 @@ def describe_files(
             "--voxel-size Z,Y,X."
         )
     spacing = checked_voxel_size(size if isinstance(size, (int, float)) else tuple(size))
-    labels = io.read_labels(particles, what="particle labels")
-    ids = io.read_labels(phases, what="phases")
-    if labels.shape != ids.shape:
+    labels = io.shared_volume(io.open_labels(particles, what="particle labels"))
+    ids = io.shared_volume(io.open_labels(phases, what="phases"))
+    if tuple(labels.shape) != tuple(ids.shape):
         raise SlagsegError(
-            f"{particles} has the shape {labels.shape} and {phases} {ids.shape}; they must be of "
-            "the same shape. Are they from the same segmentation?"
+            f"{particles} has the shape {tuple(labels.shape)} and {phases} {tuple(ids.shape)}; "
+            "they must be of the same shape. Are they from the same segmentation?"
         )
-    table = (
-        _table_of_ids(ids, target, phases)
-        if legend is None
-        else _table_of_legend(legend, target, Path(phases))
-    )
-    if labels.ndim == 2 and ids.ndim == 2 and section_axis is None:
-        if spacing[1] != spacing[2]:
-            raise SlagsegError(f"A 2-D map needs square pixels; these are {spacing[1:]} um.")
-        mineral_map = MineralMap(ids.astype(np.int16), spacing[1], table, Path(phases).stem)
-        found = descriptors.describe_map(mineral_map, table, labels, erosion_voxels=erosion_voxels)
-    elif section_axis is None:
-        found = descriptors.describe_particles(
-            labels,
-            ids,
-            spacing,
-            table,
-            erosion_voxels=erosion_voxels,
-            progress=progress,
-            cancel=cancel,
-        )
+    if len(labels.shape) == 2 and section_axis is None:
+        found = _of_map(labels, ids, spacing, target, legend, Path(phases), erosion_voxels)
     else:
-        length = labels.shape[section_axis] if labels.ndim == 3 else 0
-        every = sections == 0 or sections >= length
-        planes = range(length) if every else descriptors.evenly_spaced(length, sections)
-        found = descriptors.describe_sections(
+        found = _of_volume(
             labels,
             ids,
             spacing,
-            table,
-            axis=section_axis,
-            indices=[int(i) for i in planes],
-            erosion_voxels=erosion_voxels,
-            progress=progress,
-            cancel=cancel,
+            target,
+            legend,
+            (Path(particles), Path(phases), out),
+            section_axis,
+            sections,
+            erosion_voxels,
+            resources,
+            progress,
+            cancel,
         )
     io.write_particle_table(
         found,
@@ -177,6 +181,96 @@ def describe_files(
         },
     )
     return found
+
+
+def _of_map(
+    labels: Any,
+    ids: Any,
+    spacing: VoxelSize,
+    target: str,
+    legend: str | Path | None,
+    phases: Path,
+    erosion_voxels: int,
+) -> ParticleTable:
+    from napari_slagseg import descriptors
+
+    if spacing[1] != spacing[2]:
+        raise SlagsegError(f"A 2-D map needs square pixels; these are {spacing[1:]} um.")
+    present = np.asarray(ids)
+    table = (
+        _table_of_ids((int(i) for i in np.unique(present)), target, phases)
+        if legend is None
+        else _table_of_legend(legend, target, phases)
+    )
+    mineral_map = MineralMap(present.astype(np.int16), spacing[1], table, phases.stem)
+    return descriptors.describe_map(
+        mineral_map, table, np.asarray(labels), erosion_voxels=erosion_voxels
+    )
+
+
+def _of_volume(
+    labels: VolumeLike,
+    ids: VolumeLike,
+    spacing: VoxelSize,
+    target: str,
+    legend: str | Path | None,
+    paths: tuple[Path, Path, Path],
+    section_axis: int | None,
+    sections: int,
+    erosion_voxels: int,
+    resources: Resources | None,
+    progress: Progress,
+    cancel: CancelToken | None,
+) -> ParticleTable:
+    from napari_slagseg import descriptors
+
+    particles, phases, out = paths
+    if len(labels.shape) != 3 or min(labels.shape) < 1:
+        raise SlagsegError(
+            f"{particles} has the shape {tuple(labels.shape)}; particles are measured in volumes "
+            "with three axes (z, y, x), or in 2-D maps."
+        )
+    z, y, x = labels.shape
+    decides = {
+        "particles": [str(particles), stamp(particles)],
+        "phases": [str(phases), stamp(phases)],
+        "erosion": erosion_voxels,
+        "out": out.name,
+    }
+    with open_run(
+        out.absolute().parent,
+        "describe",
+        decides,
+        (z, y, x),
+        measuring_costs(erosion_voxels),
+        resources,
+        progress,
+        cancel,
+    ) as run:
+        if legend is None:
+            seen = run.stage("phases", ValuesPresent(ids), says="looking for phases", part=(0, 0.1))
+            present = {int(i) for found in seen.values() for i in found["values"]}
+            table = _table_of_ids(present, target, phases)
+        else:
+            table = _table_of_legend(legend, target, phases)
+        if section_axis is None:
+            return descriptors.describe_blocks(
+                labels, ids, spacing, table, run, erosion_voxels=erosion_voxels, part=(0.1, 1.0)
+            )
+        length = labels.shape[section_axis]
+        every = sections == 0 or sections >= length
+        planes = range(length) if every else descriptors.evenly_spaced(length, sections)
+        return descriptors.describe_sections(
+            labels,
+            ids,
+            spacing,
+            table,
+            axis=section_axis,
+            indices=[int(i) for i in planes],
+            erosion_voxels=erosion_voxels,
+            progress=part_of(progress, 0.1, 1.0),
+            cancel=cancel,
+        )
 
 
 def _fingerprint(path: str | Path) -> str | None:

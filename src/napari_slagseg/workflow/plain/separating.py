@@ -69,8 +69,8 @@ def separate_files(
     target = Path(out)
     if target.suffix.lower() != ".zarr":
         raise SlagsegError(f"{target} must end in .zarr: particles are stored by blocks.")
-    found = io.open_labels(phases, what="phases")
-    sure = io.open_labels(probability, what="particle probability")
+    found = io.shared_volume(io.open_labels(phases, what="phases"))
+    sure = io.shared_volume(io.open_labels(probability, what="particle probability"))
     shape = _checked_shape(phases, found, probability, sure)
     size = voxel_size_um if voxel_size_um is not None else io.stored_voxel_size(phases)
     spacing = None
