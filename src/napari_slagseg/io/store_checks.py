@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from napari_slagseg.data import SlagsegError
 from napari_slagseg.io.atomic import write_error
@@ -21,7 +22,7 @@ from napari_slagseg.io.shards import chunk_table, file_edges, file_of, files
 from napari_slagseg.io.zarr_store import read_zarr
 from napari_slagseg.io.zarr_volume import ZarrVolume
 
-_RIMS_LOOKED_AT = 24
+_RIMS_OF_A_HOLE = 16
 _EMPTY_SHARE = 0.5
 
 
@@ -124,20 +125,29 @@ def _is_plain(array: Any) -> bool:
     return all(type(c).__name__ in ("BytesCodec", "TransposeCodec") for c in array.metadata.codecs)
 
 
+def _rims(there: NDArray[np.bool_]) -> list[tuple[tuple[int, ...], int, int]]:
+    """Chunks that are there, with the axis and side on which one is missing: some of every hole."""
+    holes, _ = ndimage.label(~there)
+    by_hole: dict[int, list[tuple[tuple[int, ...], int, int]]] = {}
+    for axis, side in itertools.product(range(there.ndim), (1, -1)):
+        beyond = np.roll(holes, -side, axis)
+        ends = [slice(None)] * there.ndim
+        ends[axis] = slice(-1, None) if side == 1 else slice(0, 1)
+        beyond[tuple(ends)] = 0
+        for found in np.argwhere(there & (beyond > 0)):
+            place = tuple(int(i) for i in found)
+            by_hole.setdefault(int(beyond[place]), []).append((place, axis, side))
+    chosen = []
+    for rims in by_hole.values():
+        rims.sort()
+        chosen += rims[:: max(1, len(rims) // _RIMS_OF_A_HOLE)]
+    return chosen
+
+
 def _rim_that_is_not_empty(volume: ZarrVolume, there: NDArray[np.bool_]) -> str | None:
     """A chunk beside a missing one whose nearest plane is not mostly of the fill value."""
-    rims = []
-    for axis in range(there.ndim):
-        low = np.moveaxis(there, axis, 0)
-        for side, (chunk, beyond) in {1: (low[:-1], low[1:]), -1: (low[1:], low[:-1])}.items():
-            for found in np.argwhere(chunk & ~beyond):
-                place = [int(i) for i in found[1:]]
-                place.insert(axis, int(found[0]) + (side == -1))
-                rims.append((tuple(place), axis, side))
-    rims.sort()
     array = volume.array
-    step = max(1, len(rims) // _RIMS_LOOKED_AT)
-    for place, axis, side in rims[::step]:
+    for place, axis, side in _rims(there):
         box = [
             slice(i * c, min((i + 1) * c, n)) for i, c, n in zip(place, array.chunks, array.shape)
         ]
