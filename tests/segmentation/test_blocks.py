@@ -150,6 +150,44 @@ def test_blocks_done_again_after_an_accident_change_nothing(seed):
     assert np.array_equal(particles, expected)
 
 
+class RestartedRun(ThreadRun):
+    """Trusts only the first results of an earlier run, whose volumes went on beyond them."""
+
+    def __init__(self, earlier=None, trusted=0, grid=None):
+        super().__init__(grid or earlier.grid)
+        self.known = {}
+        if earlier is not None:
+            self.store, self._scratch = earlier.store, earlier._scratch
+            self.known = dict(list(earlier.known.items())[:trusted])
+
+    def stage(self, name, task, *, given=None, blocks=None, says="", part=(0.0, 1.0)):
+        results = {}
+        for block in self.grid if blocks is None else blocks:
+            if (name, block.index) not in self.known:
+                argument = (given or {}).get(block.index)
+                self.known[name, block.index] = task(block, argument) or {}
+            results[block.index] = self.known[name, block.index]
+        return results
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_work_taken_up_after_a_power_cut_changes_nothing(seed):
+    """What the machine forgot is done again, though the volumes hold what came of it."""
+    shape = (14, 15, 13)
+    rng = np.random.default_rng(seed)
+    phases = (rng.random(shape) < 0.8).astype(np.uint8)
+    probability = (160 * smooth_noise(shape, seed, 1)).astype(np.uint8)
+    first = RestartedRun(grid=BlockGrid.of(shape, (5, 4, 6)))
+    _, expected = in_blocks(phases, probability, 0, run=first, minimum_voxels=2)
+    rounds = {name for name, _ in first.known if name.startswith("flood")}
+    assert len(rounds) > 3
+    written = [name for name, _ in first.known].index("particles")
+    for trusted in rng.integers(0, written + 1, 12):
+        run = RestartedRun(first, trusted)
+        _, particles = in_blocks(phases, probability, 0, run=run, minimum_voxels=2)
+        assert np.array_equal(particles, expected)
+
+
 def test_tasks_are_picklable():
     class PicklingRun(ThreadRun):
         def stage(self, name, task, **rest):

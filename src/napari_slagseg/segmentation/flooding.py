@@ -78,9 +78,7 @@ def flooded(
     return state
 
 
-def settle(
-    state: NDArray[np.int64], probability: NDArray[np.uint8], room: float = 1.0
-) -> bool | None:
+def settle(state: NDArray[np.int64], probability: NDArray[np.uint8], room: float = 1.0) -> bool:
     """Let what the frame of a block offers flow into it, until all equations hold again.
 
     Inside, the equations must have held for an earlier frame that offered nothing
@@ -97,8 +95,8 @@ def settle(
 
     Returns
     -------
-    changed : bool or None
-        None if the queue was too short: the state is then of no use.
+    done : bool
+        False if the queue was too short: the state is then of no use.
     """
     z, y, x = probability.shape
     height = np.full(state.shape, NO_HEIGHT, dtype=np.uint16)
@@ -108,34 +106,29 @@ def settle(
     places = np.empty(2 * (z * y + y * x + z * x), dtype=np.int32)
     n = _take_offers(flat, levels, z, y, x, places)
     if n == 0:
-        return False
+        return True
     places = places[:n]
     costs = (flat[places] >> 32).astype(np.int32)
     order = np.argsort(costs, kind="stable")
     pool = np.empty((int(room * state.size / _CHUNK) + _SPARE) * _CHUNK, dtype=np.int32)
     status = _settle(flat, levels, row, plane, places[order], costs[order], pool)
     if status == _FULL:
-        return None
+        return False
     _complain(status)
     return True
 
 
-def packed(labels: NDArray[np.uint32], costs: NDArray[np.uint32]) -> NDArray[np.int64]:
-    """State of a block, with a frame beyond which nothing is."""
+def packed(labels: NDArray[np.uint32], costs: NDArray[np.uint32]) -> tuple[NDArray[np.int64], int]:
+    """State of a block, with a frame beyond which nothing is, and its checksum."""
     state = np.zeros(tuple(n + 2 for n in labels.shape), dtype=np.int64)
-    inner = state[1:-1, 1:-1, 1:-1]
-    inner[...] = costs
-    inner <<= 32
-    inner |= labels
-    return state
+    return state, int(_pack(labels, costs, state))
 
 
-def unpacked(state: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-    """Labels and costs of a block; labels are 0 where nothing is reached."""
+def unpacked(state: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.uint32], int]:
+    """Labels and costs of a block, and their checksum; labels are 0 where nothing is reached."""
     shape = tuple(n - 2 for n in state.shape)
     labels, costs = np.empty(shape, dtype=np.uint32), np.empty(shape, dtype=np.uint32)
-    _unpack(state, labels, costs)
-    return labels, costs
+    return labels, costs, int(_unpack(state, labels, costs))
 
 
 def _complain(status: int) -> None:
@@ -174,18 +167,42 @@ def _prepare(
 
 
 @njit(cache=True, nogil=True)
-def _unpack(
-    state: NDArray[np.int64], labels: NDArray[np.uint32], costs: NDArray[np.uint32]
-) -> None:
-    depth, rows, columns = labels.shape
-    for z in range(depth):
-        for y in range(rows):
-            for x in range(columns):
+def _mixed(state: Any, place: Any) -> Any:
+    """What a voxel adds to the checksum of its block."""
+    x = (state + place * np.int64(0x1E3779B97F4A7C15)) * np.int64(0x3F58476D1CE4E5B9)
+    return x ^ (x >> 31)
+
+
+@njit(cache=True, nogil=True)
+def _pack(labels: NDArray[np.uint32], costs: NDArray[np.uint32], state: NDArray[np.int64]) -> Any:
+    check = np.int64(0)
+    place = np.int64(0)
+    for z in range(labels.shape[0]):
+        for y in range(labels.shape[1]):
+            for x in range(labels.shape[2]):
+                s = (np.int64(costs[z, y, x]) << 32) | np.int64(labels[z, y, x])
+                state[z + 1, y + 1, x + 1] = s
+                check += _mixed(s, place)
+                place += 1
+    return check
+
+
+@njit(cache=True, nogil=True)
+def _unpack(state: NDArray[np.int64], labels: NDArray[np.uint32], costs: NDArray[np.uint32]) -> Any:
+    check = np.int64(0)
+    place = np.int64(0)
+    for z in range(labels.shape[0]):
+        for y in range(labels.shape[1]):
+            for x in range(labels.shape[2]):
                 s = state[z + 1, y + 1, x + 1]
                 cost = s >> 32
+                if cost == OPEN:
+                    s = cost << 32  # the lower half may hold a height
                 costs[z, y, x] = np.uint32(cost)
-                # the lower half of what is not reached may hold its height
-                labels[z, y, x] = np.uint32(s & _LABEL) if cost < OPEN else np.uint32(0)
+                labels[z, y, x] = np.uint32(s & _LABEL)
+                check += _mixed(s, place)
+                place += 1
+    return check
 
 
 @njit(cache=True, nogil=True)

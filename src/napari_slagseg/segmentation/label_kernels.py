@@ -24,11 +24,13 @@ def first_places(
             if found == n:
                 return places
             begin = ((z + start[0]) * rows + y + start[1]) * columns + start[2]
+            last = labels[z, y, 0]
             for x in range(labels.shape[2]):
                 label = labels[z, y, x]
-                if label > 0 and places[label - 1] < 0:
+                if (label != last or x == 0) and label > 0 and places[label - 1] < 0:
                     places[label - 1] = begin + x
                     found += 1
+                last = label
     return places
 
 

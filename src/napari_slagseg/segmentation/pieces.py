@@ -57,7 +57,7 @@ class PiecesOf:
     def values(self, block: Block) -> NDArray[Any]:
         """Voxels of a block."""
         values = np.asarray(self.volume[block.box])
-        return values if self.by_value else values != 0
+        return values if self.by_value or values.dtype == bool else values != 0
 
 
 def pieces_in_block(

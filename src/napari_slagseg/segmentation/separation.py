@@ -188,7 +188,7 @@ def separate_particles(
             BlockGrid.of(phases.shape, BLOCK_EDGE), threads or _cores(), progress, cancel
         )
         # nothing is left of an interrupted run, so the particles may grow where they will stay
-        state = FloodState(particles, run.scratch("flood costs", np.uint32))
+        state = FloodState(particles, run.scratch("flood-costs", np.uint32))
         counts = _separate(
             phases, particle_probability, particles, state, run, threshold, minimum_voxels, (0, 1)
         )
@@ -248,7 +248,7 @@ def separate_blocks(
                 "they must be equal."
             )
     state = FloodState(
-        run.scratch("flood labels", np.uint32), run.scratch("flood costs", np.uint32)
+        run.scratch("flood-labels", np.uint32), run.scratch("flood-costs", np.uint32)
     )
     return _separate(phases, probability, particles, state, run, threshold, minimum_voxels, part)
 

@@ -10,12 +10,12 @@ the blocks, of the order of work and of the number of workers.
 
 **Interrupted work.** What a round makes of a block is the one solution of the block's
 equations for the faces of its neighbours that the round began with, whatever the state
-it started from: a block may be done twice. A worker that is killed while it writes can
-leave a block half new, half old; so a note is put in the store before writing, and a
-block that finds its own note floods from its markers again before it looks at its faces.
-The faces of a block are kept as of its last flood and as of the one before it (to see what
-has changed), and the next ones go to a third place, so that nothing that a round reads is
-written in that round.
+it started from: a block may be done again. Its faces are kept under a new name each time
+that it is flooded, so nothing that a round reads is written in that round or later. What
+lies in the volumes may be half written, where a worker was killed, or newer than what is
+known to be done, where a machine lost its power; so a checksum goes with the faces, and
+a block that does not fit its own floods from its markers again before it looks at what
+its neighbours offer.
 """
 
 from __future__ import annotations
@@ -104,29 +104,28 @@ class _Flood:
         probability = np.asarray(self.probability[block.box])
         return flooded(markers, probability, np.asarray(self.phases[block.box]))
 
-    def load(self, block: Block) -> NDArray[np.int64]:
-        """State of the block as an earlier round left it."""
+    def load(self, block: Block, given: _Given, check: int) -> NDArray[np.int64]:
+        """State of the block as its last flood left it, or one as good."""
         from napari_slagseg.segmentation.flooding import packed
 
-        return packed(
-            np.asarray(self.state.labels[block.box]), np.asarray(self.state.costs[block.box])
-        )
+        labels = np.asarray(self.state.labels[block.box])
+        state, found = packed(labels, np.asarray(self.state.costs[block.box]))
+        return state if found == check else self.from_markers(block, given.markers)
 
-    def keep(
-        self, block: Block, state: NDArray[np.int64], times: int
-    ) -> dict[tuple[int, int], Any]:
-        """Write the block and its faces; the faces."""
+    def keep(self, block: Block, state: NDArray[np.int64], times: int) -> BlockResult:
+        """Write the block, keep its faces and checksum; hand these back."""
         from napari_slagseg.segmentation.flooding import unpacked
 
-        labels, costs = unpacked(state)
+        labels, costs, check = unpacked(state)
         self.state.labels[block.box] = labels
         self.state.costs[block.box] = costs
-        faces = {
-            side: _outer(costs, *side).astype(np.int64) << 32 | _outer(labels, *side)
+        kept: BlockResult = {
+            _key(*side): _outer(costs, *side).astype(np.int64) << 32 | _outer(labels, *side)
             for side in _SIDES
         }
-        self.store.put(_faces(times), block, {_key(*side): f for side, f in faces.items()})
-        return faces
+        kept["check"] = np.array(check, dtype=np.int64)
+        self.store.put(_faces(times), block, kept)
+        return kept
 
     def face_of(self, block: Block, axis: int, side: int, times: int) -> NDArray[np.int64]:
         """What a block's neighbour shows to it."""
@@ -141,10 +140,10 @@ class _FirstFlood(_Flood):
     """Stage: flood each block on its own."""
 
     def __call__(self, block: Block, given: NDArray[np.uint32]) -> BlockResult:
-        faces = self.keep(block, self.from_markers(block, given), 0)
+        kept = self.keep(block, self.from_markers(block, given), 0)
         heights = 255 - np.asarray(self.probability[block.box])
         self.store.put("heights", block, {_key(*side): _outer(heights, *side) for side in _SIDES})
-        return {"changed": np.array([bool(faces[side].any()) for side in _SIDES])}
+        return {"changed": np.array([bool(kept[_key(*side)].any()) for side in _SIDES])}
 
 
 @dataclass(frozen=True)
@@ -159,26 +158,16 @@ class _FloodAgain(_Flood):
         if not self._something_to_gain(block, given, old):
             return unchanged
         probability = np.asarray(self.probability[block.box])
-        note = f"writing {given.times + 1}"
-        try:
-            self.store.get(note, block)
-            torn = True
-        except KeyError:
-            torn = False
         for room in (1.0, 8.0):
-            state = self.from_markers(block, given.markers) if torn else self.load(block)
+            state = self.load(block, given, int(old["check"]))
             for (axis, side), times in given.neighbours.items():
                 _frame(state, axis, side)[...] = self.face_of(block, axis, side, times)
-            changed = settle(state, probability, room)
-            if changed is not None:
+            if settle(state, probability, room):
                 break
         else:
             raise RuntimeError(f"the queue of block {block.index} was too short")
-        if not (changed or torn):
-            return unchanged
-        self.store.put(note, block, {"begun": np.array(True)})
-        faces = self.keep(block, state, given.times + 1)
-        differ = [not np.array_equal(faces[side], old[_key(*side)]) for side in _SIDES]
+        new = self.keep(block, state, given.times + 1)
+        differ = [not np.array_equal(new[_key(*side)], old[_key(*side)]) for side in _SIDES]
         return {"flooded": np.array(True), "changed": np.array(differ)}
 
     def _something_to_gain(self, block: Block, given: _Given, mine: BlockResult) -> bool:
@@ -274,7 +263,7 @@ def flood_blocks(
 
 
 def _faces(times: int) -> str:
-    return f"faces {times % 3}"
+    return f"faces-{times}"
 
 
 def _key(axis: int, side: int) -> str:
