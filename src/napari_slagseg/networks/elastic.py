@@ -41,9 +41,8 @@ def elastic_displacement(
             for _ in range(3)
         ]
     )
-    field = _between_nodes(drawn, spacing, np.array(shape))
-    mean_square = float(np.mean(np.square(field), dtype=np.float64)) * 3
-    field *= np.float32(length / max(math.sqrt(mean_square), 1e-12))
+    field, squares = _between_nodes(drawn, spacing, np.array(shape))
+    field *= np.float32(length / max(math.sqrt(squares / math.prod(shape)), 1e-12))
     return np.asarray(field)
 
 
@@ -56,8 +55,8 @@ def deformed(array: NDArray[Any], displacement: NDArray[np.float32], *, order: i
     displacement : (3, z, y, x) float32
         Voxels.
     order : {0, 1}
-        The nearest voxel, for labels and positions; or linear, for grey values of integer
-        type, rounded.
+        The nearest voxel, for labels and positions; or linear, for grey values of 8 or 16 bit,
+        rounded.
     """
     array = np.ascontiguousarray(array)
     out = np.empty_like(array)
@@ -68,7 +67,9 @@ def deformed(array: NDArray[Any], displacement: NDArray[np.float32], *, order: i
 @njit(cache=True, nogil=True)
 def _between_nodes(
     nodes: NDArray[np.float32], spacing: int, shape: NDArray[np.int64]
-) -> NDArray[np.float32]:
+) -> tuple[NDArray[np.float32], float]:
+    """Field at every voxel, and the sum of the squares of its components."""
+    squares = 0.0
     out = np.empty((3, shape[0], shape[1], shape[2]), dtype=np.float32)
     line = np.empty(nodes.shape[3], dtype=np.float32)
     part = (np.arange(spacing) / spacing).astype(np.float32)
@@ -87,20 +88,24 @@ def _between_nodes(
                 for k in range(nodes.shape[3] - 1):
                     step = line[k + 1] - line[k]
                     for f in range(min(spacing, shape[2] - x)):
-                        out[c, z, y, x] = line[k] + part[f] * step
+                        value = line[k] + part[f] * step
+                        out[c, z, y, x] = value
+                        squares += value * value
                         x += 1
-    return out
+    return out, squares
 
 
 @njit(cache=True, nogil=True)
 def _nearest(array: Any, displacement: Any, out: Any) -> None:
     nz, ny, nx = array.shape
+    half = np.float32(0.5)
     for z in range(nz):
         for y in range(ny):
             for x in range(nx):
-                a = math.floor(z + displacement[0, z, y, x] + 0.5)
-                b = math.floor(y + displacement[1, z, y, x] + 0.5)
-                c = math.floor(x + displacement[2, z, y, x] + 0.5)
+                # cut off and not rounded down, which is the same above 0; below, it is the edge
+                a = int(np.float32(z) + displacement[0, z, y, x] + half)
+                b = int(np.float32(y) + displacement[1, z, y, x] + half)
+                c = int(np.float32(x) + displacement[2, z, y, x] + half)
                 out[z, y, x] = array[
                     min(max(a, 0), nz - 1), min(max(b, 0), ny - 1), min(max(c, 0), nx - 1)
                 ]
@@ -109,23 +114,36 @@ def _nearest(array: Any, displacement: Any, out: Any) -> None:
 @njit(cache=True, nogil=True)
 def _linear(array: Any, displacement: Any, out: Any) -> None:
     nz, ny, nx = array.shape
+    zero, one = np.float32(0), np.float32(1)
+    top = np.float32(nz - 1), np.float32(ny - 1), np.float32(nx - 1)
+    values = array.reshape(-1)
     for z in range(nz):
         for y in range(ny):
             for x in range(nx):
-                a = min(max(z + displacement[0, z, y, x], 0.0), nz - 1.0)
-                b = min(max(y + displacement[1, z, y, x], 0.0), ny - 1.0)
-                c = min(max(x + displacement[2, z, y, x], 0.0), nx - 1.0)
+                a = min(max(np.float32(z) + displacement[0, z, y, x], zero), top[0])
+                b = min(max(np.float32(y) + displacement[1, z, y, x], zero), top[1])
+                c = min(max(np.float32(x) + displacement[2, z, y, x], zero), top[2])
                 i, j, k = int(a), int(b), int(c)
-                fa, fb, fc = a - i, b - j, c - k
-                i1, j1, k1 = min(i + 1, nz - 1), min(j + 1, ny - 1), min(k + 1, nx - 1)
-                total = (
-                    (array[i, j, k] * (1 - fc) + array[i, j, k1] * fc) * (1 - fb)
-                    + (array[i, j1, k] * (1 - fc) + array[i, j1, k1] * fc) * fb
-                ) * (1 - fa) + (
-                    (array[i1, j, k] * (1 - fc) + array[i1, j, k1] * fc) * (1 - fb)
-                    + (array[i1, j1, k] * (1 - fc) + array[i1, j1, k1] * fc) * fb
-                ) * fa
-                out[z, y, x] = math.floor(total + 0.5)
+                fa, fb, fc = a - np.float32(i), b - np.float32(j), c - np.float32(k)
+                here = (i * ny + j) * nx + k
+                # on the far side of the last voxel lies itself again
+                dz = ny * nx if i + 1 < nz else 0
+                dy = nx if j + 1 < ny else 0
+                dx = 1 if k + 1 < nx else 0
+                near = (one - fb) * (
+                    (one - fc) * np.float32(values[here]) + fc * np.float32(values[here + dx])
+                ) + fb * (
+                    (one - fc) * np.float32(values[here + dy])
+                    + fc * np.float32(values[here + dy + dx])
+                )
+                here += dz
+                far = (one - fb) * (
+                    (one - fc) * np.float32(values[here]) + fc * np.float32(values[here + dx])
+                ) + fb * (
+                    (one - fc) * np.float32(values[here + dy])
+                    + fc * np.float32(values[here + dy + dx])
+                )
+                out[z, y, x] = int(near + fa * (far - near) + np.float32(0.5))
 
 
 __all__ = ["ELASTIC_SIGMA", "ELASTIC_VOXELS", "deformed", "elastic_displacement"]

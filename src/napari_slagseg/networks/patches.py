@@ -156,7 +156,8 @@ def draw_patch(
     if grey_shift:
         image = shifted_grey(image, int(rng.integers(-grey_shift, grey_shift + 1)))
     flat = np.ascontiguousarray(carrier).reshape(-1)
-    known = np.flatnonzero(flat)
+    # numpy finds true values several times faster than numbers other than 0
+    known = np.flatnonzero(flat != 0)
     source = which[flat[known] - 1]
     return Patch(np.ascontiguousarray(image), known, labels.classes[source], labels.weights[source])
 
