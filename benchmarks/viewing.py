@@ -5,10 +5,11 @@
 
 Makes a project without training (a lattice of balls with noise, its CT memory-mapped,
 its segmentation in chunked Zarr with coarse levels, one map of 1000 x 1000 pixels),
-opens it in a window of 1600 x 1000 and steps through slices along z, y and x. Printed
-are the seconds until the window is there and drawn, the time of a slice (median, 95th
-per cent and longest, in milliseconds: reading and preparing alone, then with drawing),
-the memory that opening and scrolling added, and the share of the CT that was read to open.
+reads planes of it, opens it in a window of 1600 x 1000 (after a small project, as the
+first one of a session pays for much else) and steps through slices along z, y and x.
+Printed are the seconds until the window is there and drawn, the time of a slice (median,
+95th per cent and longest, in milliseconds: reading and preparing alone, then with
+drawing), the memory that opening and scrolling added, and what was read through files.
 ``--in-memory`` scrolls through the same arrays as plain numpy layers for comparison.
 
 It needs a display; ``xvfb-run -a -s "-screen 0 1920x1200x24"`` gives one in software.
@@ -17,6 +18,7 @@ It needs a display; ``xvfb-run -a -s "-screen 0 1920x1200x24"`` gives one in sof
 from __future__ import annotations
 
 import argparse
+import itertools
 import shutil
 import tempfile
 import time
@@ -52,24 +54,24 @@ TABLE = PhaseTable(
 )
 
 
-def planes(shape: tuple[int, int, int], first: int, last: int) -> tuple[Any, Any]:
-    """Particle labels and phases of some planes of the lattice."""
+def lattice(shape: tuple[int, int, int], box: tuple[slice, slice]) -> tuple[Any, Any]:
+    """Particle labels and phases of the voxels in a range of z and one of y."""
     counts = [n // PITCH for n in shape]
-    grids = [np.arange(n) for n in shape]
-    grids[0] = grids[0][first:last]
-    inside = np.zeros((last - first, *shape[1:]), dtype=np.float32)
-    label = np.ones(inside.shape, dtype=np.uint32)
-    whole = np.ones(inside.shape, dtype=bool)
+    grids = [np.arange(n)[part] for n, part in zip(shape, (*box, slice(None)))]
+    size = [len(g) for g in grids]
+    inside = np.zeros(size, dtype=np.float32)
+    label = np.ones(size, dtype=np.uint32)
     for axis, (grid, count) in enumerate(zip(grids, counts)):
-        view = [None, None, None]
-        view[axis] = slice(None)
+        along: list[Any] = [None, None, None]
+        along[axis] = slice(None)
         cell, off = grid // PITCH, grid % PITCH - PITCH / 2 + 0.5
-        inside += (off.astype(np.float32) ** 2)[tuple(view)]
-        label += (cell * int(np.prod(counts[axis + 1 :]))).astype(np.uint32)[tuple(view)]
-        whole &= (cell < count)[tuple(view)]
-    particles = np.where((inside <= 121) & whole, label, 0).astype(np.uint32)
-    x = np.arange(shape[2]) % PITCH < PITCH // 2
-    phases = np.where(particles > 0, np.where(x, 1, 2), 0).astype(np.uint8)
+        # cells that the volume's end cuts off hold no ball
+        far = np.where(cell < count, off**2, 1e6).astype(np.float32)
+        inside += far[tuple(along)]
+        label += (cell * int(np.prod(counts[axis + 1 :]))).astype(np.uint32)[tuple(along)]
+    particles = np.where(inside <= 121, label, 0).astype(np.uint32)
+    ore = np.arange(shape[2]) % PITCH < PITCH // 2
+    phases = np.where(particles > 0, np.where(ore, 1, 2), 0).astype(np.uint8)
     return particles, phases
 
 
@@ -109,27 +111,25 @@ def make(folder: Path, shape: tuple[int, int, int], dtype: str = "uint16") -> Pr
             )
             for k in range(levels)
         ]
-    middle = None
-    for first in range(0, shape[0], 256):
-        last = min(first + 256, shape[0])
-        parts = {n: np.empty((last - first, *shape[1:]), a[0].dtype) for n, a in arrays.items()}
-        for z in range(first, last, 64):
-            end = min(z + 64, last)
-            particles, phases = planes(shape, z, end)
-            here = slice(z - first, end - first)
-            parts["particles"][here], parts["phases"][here] = particles, phases
-            parts["particle_probability"][here] = np.where(particles > 0, 250, 3)
-            scale = np.float32(1 if dtype == "uint16" else 1 / 256)
-            ct[z:end] = (scale * (12000 + np.float32(9000) * phases + noise[: end - z])).astype(
-                dtype
-            )
-            if z <= shape[0] // 2 < end:
-                middle = phases[shape[0] // 2 - z].astype(np.int16)
+    steps = [range(0, n, 256) for n in shape[:2]]
+    for first, row in itertools.product(*steps):
+        box = (slice(first, min(first + 256, shape[0])), slice(row, min(row + 256, shape[1])))
+        particles, phases = lattice(shape, box)
+        parts = {
+            "particles": particles,
+            "phases": phases,
+            "particle_probability": np.where(particles > 0, 250, 3).astype(np.uint8),
+        }
+        for z in range(*box[0].indices(shape[0])):
+            grey = 12000 + np.float32(9000) * phases[z - first] + noise[z % 64, box[1]]
+            ct[z, box[1]] = (grey if dtype == "uint16" else grey / 256).astype(dtype)
         for name, targets in arrays.items():
             for k, target in enumerate(targets):
                 f = 2**k
-                at = slice(-(-first // f), -(-last // f))
+                at = tuple(slice(b.start // f, -(-b.stop // f)) for b in box)
                 target[at] = parts[name][::f, ::f, ::f]
+    at = shape[0] // 2
+    middle = lattice(shape, (slice(at, at + 1), slice(None)))[1][0].astype(np.int16)
     ct.flush()
     side = min(500, *shape[1:])
     cut = middle[:side, :side].repeat(2, 0).repeat(2, 1)
@@ -169,6 +169,29 @@ def say(what: str, seconds: list[float]) -> None:
     )
 
 
+def read_planes(project: Project, slices: int) -> None:
+    """Print what planes cost to read, without a window."""
+    from napari_slagseg.widgets.levels import levels_of, stored_levels
+
+    for name in ("CT", "phases", "particles"):
+        if name == "CT":
+            source = [project.volume().data]
+        else:
+            source = stored_levels(project.segmentation_path, name)
+        for axis, letter in enumerate("zyx"):
+            array = levels_of(source)[0]
+            key: list[Any] = [slice(None)] * 3
+            start = array.shape[axis] // 3 // 64 * 64
+            seconds = []
+            for i in range(start, min(start + slices, array.shape[axis])):
+                key[axis] = i
+                began = time.perf_counter()
+                array[tuple(key)]
+                seconds.append(time.perf_counter() - began)
+                time.sleep(0.02)  # somebody looks at it, and the next slab is read meanwhile
+            say(f"{name} along {letter}, first {1000 * seconds[0]:.0f} ms", seconds[1:])
+
+
 def scroll(viewer: Any, size: float, slices: int) -> None:
     """Step through slices along each axis and print what they cost."""
     from qtpy.QtWidgets import QApplication
@@ -200,12 +223,23 @@ def run(project: Project, slices: int, in_memory: bool, picture: Path | None) ->
     from qtpy.QtWidgets import QApplication
 
     from napari_slagseg.widgets import layers
-    from napari_slagseg.widgets.launch import open_project, settle
+    from napari_slagseg.widgets.launch import add_workflow_dock, open_project, settle
 
     process = psutil.Process()
     viewer = napari.Viewer()
     viewer.window.resize(1600, 1000)
     QApplication.processEvents()
+    if not in_memory:
+        # what the first project of a session costs whatever its size
+        with tempfile.TemporaryDirectory() as small:
+            tiny = make(Path(small), (64, 64, 64))
+            made = time.perf_counter()
+            open_project(viewer, tiny.folder)
+            opened = time.perf_counter() - made
+            settle(0.5)
+            print(f"  a project of 64 x 64 x 64, opened first: {opened:.2f} s")
+            add_workflow_dock(viewer).session.close()
+            viewer.layers.clear()
     before = process.memory_info().rss
     read_before = process.io_counters().read_chars
     began = time.perf_counter()
@@ -262,7 +296,11 @@ def main() -> None:
     try:
         found = (folder / "project" / "project.json").is_file()
         project = Project(folder / "project") if found else make(folder, shape, given.dtype)
+        shape = project.description.ct.shape
         print(f"{' x '.join(map(str, shape))} voxels" + (", in memory" * given.in_memory))
+        if not given.in_memory:
+            print(" planes alone")
+            read_planes(project, given.slices)
         run(project, given.slices, given.in_memory, given.picture)
     finally:
         if given.folder is None:

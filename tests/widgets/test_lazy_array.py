@@ -12,7 +12,9 @@ from napari_slagseg.widgets.levels import (
     contrast_limits,
     levels_needed,
     levels_of,
+    reader_of,
 )
+from napari_slagseg.widgets.quick_reader import Arrivals, quickened
 from napari_slagseg.widgets.sparse_volume import SparseReader, sparse_levels
 
 
@@ -183,3 +185,53 @@ def test_contrast_of_a_stored_coarse_level_reads_nothing_else():
     low, high = contrast_limits(fine, LazyArray(DirectReader(coarse)))
     assert fine.read == 0
     assert (low, high) == (1, 254)
+
+
+def many_chunks():
+    """Labels in 10 x 10 chunks a slab, and the level after them."""
+    fine = np.random.default_rng(0).integers(0, 9, (40, 161, 160)).astype(np.uint32)
+    return fine, [Counting(fine, (16, 16, 16)), Counting(fine[::2, ::2, ::2], (16, 81, 80))]
+
+
+def test_a_plane_comes_coarse_at_once_and_exact_when_it_is_read(qtbot, monkeypatch):
+    fine, stored = many_chunks()
+    hold = threading.Event()
+    read = Counting.__getitem__
+
+    def slow(self, box):
+        if self is stored[0] and threading.current_thread() is not threading.main_thread():
+            hold.wait(5)
+        return read(self, box)
+
+    monkeypatch.setattr(Counting, "__getitem__", slow)
+    arrivals = Arrivals()
+    level = quickened([LazyArray(reader_of(s)) for s in stored], arrivals)[0]
+    rough = level[4, 3:, ::2]
+    at = np.minimum(np.arange(3, 161) // 2, 80)
+    assert np.array_equal(rough, fine[4][2 * at][:, ::2])
+    assert stored[0].read == 0
+    # a voxel is never a guess
+    hold.set()
+    assert level[4, 3, 5] == fine[4, 3, 5]
+    with qtbot.waitSignal(arrivals._came, timeout=5000):
+        level[20]
+    wait_for(level.reader.exact)
+    for z in (5, 21):
+        qtbot.waitUntil(lambda z=z: np.array_equal(level[z], fine[z]), timeout=5000)
+    assert np.array_equal(np.asarray(level), fine)
+
+
+def test_a_plane_that_cannot_be_read_is_told_in_the_end(qtbot):
+    _, stored = many_chunks()
+
+    class Broken(Counting):
+        def __getitem__(self, box):
+            raise OSError("shard is cut short")
+
+    arrivals = Arrivals()
+    finest = LazyArray(reader_of(Broken(stored[0].data, stored[0].chunks)))
+    level = quickened([finest, LazyArray(reader_of(stored[1]))], arrivals)[0]
+    with qtbot.waitSignal(arrivals._came, timeout=5000):
+        level[4]
+    with pytest.raises(OSError, match="cut short"):
+        level[4]

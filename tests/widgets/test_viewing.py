@@ -53,7 +53,8 @@ def test_opening_a_large_ct_reads_little_of_it(viewer):
     assert 41_000 < high <= 51_100
     before = source.read
     viewer.dims.set_point(0, 300 * 2.0)
-    assert source.read - before <= 512**2
+    # the slice and, for the thumbnail, the same of the coarse level, which is not stored
+    assert source.read - before <= 2 * 512**2
     assert layer.get_value((600.0, 500.0, 500.0), world=True)[1] == 30_000
 
 

@@ -8,11 +8,12 @@ the slab after it is read by another thread.
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -129,6 +130,56 @@ class ChunkReader:
         self._look_ahead(ranges)
         return out
 
+    def missing(self, ranges: Ranges) -> list[Index]:
+        """Chunks needed for a part that are not kept."""
+        needed = [_chunks_of(r, edge) for r, edge in zip(ranges, self.chunks)]
+        return [i for i in itertools.product(*needed) if not self.cache.has((self._number, i))]
+
+    def has_room_for(self, ranges: Ranges) -> bool:
+        """Whether the chunks of a part can be kept, beside those of other layers."""
+        count = math.prod(len(_chunks_of(r, edge)) for r, edge in zip(ranges, self.chunks))
+        size = math.prod(self.chunks) * self.dtype.itemsize
+        return 4 * size * count <= self.cache.most_bytes
+
+    def fetch(self, wanted: list[Index], then: Callable[[list[Future[Any]]], None]) -> None:
+        """Read chunks in other threads; what was asked for before and is not begun is dropped.
+
+        Parameters
+        ----------
+        wanted : list of index
+        then : callable
+            Is called in another thread when all are there, with what became of each part;
+            not called where all of them are being read already.
+        """
+        with self._lock:
+            coming = {i: f for i, f in self._pending.items() if not f.done()}
+        asked = set(wanted)
+        for index, future in coming.items():
+            if index not in asked:
+                future.cancel()
+        parts = [
+            self._begin(self._pool, run) for run in _runs(i for i in wanted if i not in coming)
+        ]
+        left = len(parts)
+
+        def count(_: Future[Any]) -> None:
+            nonlocal left
+            with self._lock:
+                left -= 1
+                last = left == 0
+            if last:
+                then(parts)
+
+        for part in parts:
+            part.add_done_callback(count)
+
+    def _begin(self, pool: ThreadPoolExecutor, run: list[Index]) -> Future[Any]:
+        future = pool.submit(self._read_run, run)
+        with self._lock:
+            self._pending.update(dict.fromkeys(run, future))
+        future.add_done_callback(lambda _: self._arrived(run))
+        return future
+
     def _batches(self, wanted: Iterable[Index]) -> Iterator[list[Index]]:
         at_once = max(1, BATCH_BYTES // (int(np.prod(self.chunks)) * self.dtype.itemsize))
         left = iter(wanted)
@@ -196,16 +247,12 @@ class ChunkReader:
         needed[axis] = [following]
         slab = [i for i in itertools.product(*needed) if not self.cache.has((self._number, i))]
         # with this slab and the next in it there must be room for those of other layers
-        size = int(np.prod(self.chunks)) * self.dtype.itemsize
-        if not slab or 4 * size * len(slab) > self.cache.most_bytes:
+        if not slab or not self.has_room_for(ranges):
             return
         with self._lock:
             slab = [i for i in slab if i not in self._pending]
         for run in _runs(slab):
-            future = self._ahead.submit(self._read_run, run)
-            with self._lock:
-                self._pending.update(dict.fromkeys(run, future))
-            future.add_done_callback(lambda _, run=run: self._arrived(run))
+            self._begin(self._ahead, run)
 
     def _arrived(self, run: list[Index]) -> None:
         with self._lock:

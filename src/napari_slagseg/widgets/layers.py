@@ -19,6 +19,7 @@ from napari_slagseg.widgets.levels import (
     levels_of,
     stored_levels,
 )
+from napari_slagseg.widgets.quick_reader import Arrivals, quickened
 from napari_slagseg.widgets.sparse_volume import sparse_levels
 from napari_slagseg.widgets.vector_lines import put_lines
 from napari_slagseg.workflow.segment import segmented_phase_table
@@ -73,13 +74,15 @@ def add_ct(viewer: napari.Viewer, session: Session) -> None:
     volume = session.volume()
     stored = session.ct_levels()
     _replace(viewer, CT_LAYER)
-    viewer.add_image(
-        layer_data(levels_of(stored)),
+    levels, arrivals = _quick(levels_of(stored))
+    layer = viewer.add_image(
+        layer_data(levels),
         name=CT_LAYER,
         colormap="gray",
         contrast_limits=contrast_limits(stored[0], stored[-1] if len(stored) > 1 else None),
         **placement(volume.voxel_size_um),
     )
+    arrivals.follow(layer)
     scale_bar = viewer.canvas.overlays.scale_bar
     scale_bar.visible = True
 
@@ -237,8 +240,11 @@ def show_segmentation(viewer: napari.Viewer, project: Project) -> None:
         features=pd.DataFrame({"index": list(table.ids), "phase": list(table.names)}),
     )
     _add_stored(viewer, project, PARTICLES_LAYER, opacity=0.5, visible=False)
-    viewer.add_image(
-        layer_data(levels_of(stored_levels(project.segmentation_path, "particle_probability"))),
+    levels, arrivals = _quick(
+        levels_of(stored_levels(project.segmentation_path, "particle_probability"))
+    )
+    probability = viewer.add_image(
+        layer_data(levels),
         name=PROBABILITY_LAYER,
         colormap="magma",
         contrast_limits=(0, 255),
@@ -246,16 +252,23 @@ def show_segmentation(viewer: napari.Viewer, project: Project) -> None:
         visible=False,
         **placement(project.voxel_size_um),
     )
+    arrivals.follow(probability)
 
 
 def _add_stored(viewer: napari.Viewer, project: Project, name: str, **options: Any) -> None:
     """Show labels of the segmentation, read as they are looked at."""
-    viewer.add_labels(
-        layer_data(levels_of(stored_levels(project.segmentation_path, name))),
-        name=name,
-        **options,
-        **placement(project.voxel_size_um),
-    ).editable = False
+    levels, arrivals = _quick(levels_of(stored_levels(project.segmentation_path, name)))
+    layer = viewer.add_labels(
+        layer_data(levels), name=name, **options, **placement(project.voxel_size_um)
+    )
+    layer.editable = False
+    arrivals.follow(layer)
+
+
+def _quick(levels: list[LazyArray]) -> tuple[list[LazyArray], Arrivals]:
+    """Levels of which no plane is waited for, and what draws a layer anew when it is there."""
+    arrivals = Arrivals()
+    return quickened(levels, arrivals), arrivals
 
 
 def show_truth(viewer: napari.Viewer, project: Project) -> None:
