@@ -27,8 +27,6 @@ from typing import Any
 
 import numpy as np
 import psutil
-import zarr
-from zarr.codecs import ZstdCodec
 
 from napari_slagseg import io
 from napari_slagseg.data import (
@@ -82,35 +80,13 @@ def make(folder: Path, shape: tuple[int, int, int], dtype: str = "uint16") -> Pr
     noise = rng.normal(0, 900, (64, *shape[1:])).astype(np.float32)
     ct = np.lib.format.open_memmap(folder / "ct.npy", "w+", np.dtype(dtype), shape)
     made = Path(folder, "segmentation")
-    group = zarr.open_group(
+    arrays = io.create_result_arrays(
         made,
-        mode="w",
-        attributes={
-            "voxel_size_um": [2.0] * 3,
-            "phase_table": {"target": "ore", "phases": [dict(vars(p)) for p in TABLE]},
-        },
+        {"phases": np.uint8, "particles": np.uint32, "particle_probability": np.uint8},
+        shape,
+        (2.0, 2.0, 2.0),
+        {"phase_table": {"target": "ore", "phases": [dict(vars(p)) for p in TABLE]}},
     )
-    levels = 1
-    while max(shape) >> (levels - 1) > 256:
-        levels += 1
-    arrays: dict[str, list[Any]] = {}
-    for name, dtype in (
-        ("phases", np.uint8),
-        ("particles", np.uint32),
-        ("particle_probability", np.uint8),
-    ):
-        child = group.create_group(name)
-        arrays[name] = [
-            child.create_array(
-                str(k),
-                shape=tuple(-(-n // 2**k) for n in shape),
-                dtype=dtype,
-                chunks=(64, 64, 64),
-                shards=(256, 256, 256),
-                compressors=[ZstdCodec(level=1)],
-            )
-            for k in range(levels)
-        ]
     steps = [range(0, n, 256) for n in shape[:2]]
     for first, row in itertools.product(*steps):
         box = (slice(first, min(first + 256, shape[0])), slice(row, min(row + 256, shape[1])))
@@ -123,11 +99,10 @@ def make(folder: Path, shape: tuple[int, int, int], dtype: str = "uint16") -> Pr
         for z in range(*box[0].indices(shape[0])):
             grey = 12000 + np.float32(9000) * phases[z - first] + noise[z % 64, box[1]]
             ct[z, box[1]] = (grey if dtype == "uint16" else grey / 256).astype(dtype)
-        for name, targets in arrays.items():
-            for k, target in enumerate(targets):
-                f = 2**k
-                at = tuple(slice(b.start // f, -(-b.stop // f)) for b in box)
-                target[at] = parts[name][::f, ::f, ::f]
+        for name, volume in arrays.items():
+            volume[box] = parts[name]
+    for name in arrays:
+        io.add_levels(made, name, "grey" if name == "particle_probability" else "labels")
     at = shape[0] // 2
     middle = lattice(shape, (slice(at, at + 1), slice(None)))[1][0].astype(np.int16)
     ct.flush()
@@ -249,7 +224,7 @@ def run(project: Project, slices: int, in_memory: bool, picture: Path | None) ->
             data = (
                 np.array(volume.data)
                 if name == "CT"
-                else np.asarray(zarr.open(project.segmentation_path, mode="r")[f"{name}/0"][:])
+                else np.asarray(project.segmentation_volume(name)[:])
             )
             add = viewer.add_image if name == "CT" else viewer.add_labels
             add(data, name=name, **layers.placement(project.voxel_size_um))

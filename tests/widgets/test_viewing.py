@@ -194,18 +194,9 @@ def test_regions_stay_inside():
     assert box == (slice(0, 100), slice(372, 628), slice(744, 1000))
 
 
-def test_halving_averages_cubes():
-    data = np.arange(3 * 4 * 5, dtype=np.uint16).reshape(3, 4, 5)
-    small = viewing.halved(data)
-    assert small.shape == (2, 2, 3)
-    assert small[0, 0, 0] == np.floor(data[:2, :2, :2].mean() + 0.5)
-    assert small[1, 1, 2] == np.floor(data[2:, 2:, 4:].mean() + 0.5)
-    assert viewing.halved(np.full((2, 2, 2), 65535, np.uint16)) == 65535
-
-
 def test_coarse_copies_are_made_beside_and_taken_over(viewer, project, qtbot, monkeypatch):
     monkeypatch.setattr(viewing, "LARGE", 1000)
-    monkeypatch.setattr(viewing, "COARSEST", 16)
+    monkeypatch.setattr("napari_slagseg.io.pyramids.COARSEST", 16)
     monkeypatch.setattr("napari_slagseg.widgets.levels.COARSEST", 16)
     dock = add_workflow_dock(viewer)
     with qtbot.waitSignal(dock.coarse_copies.finished, timeout=20_000):
@@ -217,18 +208,23 @@ def test_coarse_copies_are_made_beside_and_taken_over(viewer, project, qtbot, mo
         ct = np.asarray(dock.session.volume().data)
         assert np.array_equal(rough, ct[::2, ::2, ::2])
     assert viewer.layers[layers.CT_LAYER] is layer
-    assert np.array_equal(np.asarray(layer.data[1]), viewing.halved(ct))
+    cubes = ct.reshape(10, 2, 20, 2, 24, 2).mean(axis=(1, 3, 5))
+    assert np.array_equal(np.asarray(layer.data[1]), np.floor(cubes + 0.5))
     assert np.array_equal(np.asarray(layer.data[0]), ct)
     assert tuple(layer.contrast_limits) == (3, 77)
     assert viewer.scene.camera.zoom == zoom
     assert dock.coarse_copies.isHidden()
     # they are there when the project is opened again, and not when the CT is another
-    assert not viewing.wants_pyramid(project, ct)
+    volume = project.volume()
+    assert not viewing.wants_pyramid(project, volume)
     io.write_volume(project.ct_path, ct[::-1].copy(), (2.0, 2.0, 2.0))
-    assert viewing.wants_pyramid(project, ct)
+    assert viewing.wants_pyramid(project, volume)
 
 
-def test_coarse_copies_that_are_stopped_leave_nothing(project):
+def test_coarse_copies_that_are_stopped_are_gone_on_with(project, monkeypatch):
+    monkeypatch.setattr(viewing, "LARGE", 1000)
+    monkeypatch.setattr("napari_slagseg.io.pyramids.COARSEST", 16)
+
     class Soon:
         asked = 0
 
@@ -236,7 +232,10 @@ def test_coarse_copies_that_are_stopped_leave_nothing(project):
             self.asked += 1
             return self.asked > 1
 
-    ct = np.zeros((40, 600, 40), np.uint8)
+    volume = project.volume()
     with pytest.raises(CancelledError):
-        viewing.make_pyramid(project, ct, cancel=Soon())
-    assert not [p.name for p in project.folder.iterdir() if "pyramid" in p.name]
+        viewing.make_pyramid(project, volume, cancel=Soon())
+    assert viewing.wants_pyramid(project, volume)
+    shapes = [level.shape for level in viewing.make_pyramid(project, volume)]
+    assert shapes == [(20, 40, 48), (10, 20, 24), (5, 10, 12)]
+    assert not viewing.wants_pyramid(project, volume)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
-from napari_slagseg.data import CancelledError, ProgressEvent, VolumeLike
+from napari_slagseg.data import CancelledError, ProgressEvent, Volume, VolumeLike
 from napari_slagseg.project import Project
 from napari_slagseg.widgets.background import Latest
 from napari_slagseg.widgets.layers import CT_LAYER
@@ -52,7 +52,9 @@ class CoarseCopies(QWidget):
         self.bar = QProgressBar()
         self.bar.setRange(0, 100)
         stop = QPushButton("Stop")
-        stop.setToolTip("the CT is shown without them; they are begun anew when it is opened again")
+        stop.setToolTip(
+            "they are gone on with when the project is opened again"
+        )
         stop.setProperty("reads_only", True)
         stop.clicked.connect(self.stop)
         row = QHBoxLayout()
@@ -65,10 +67,10 @@ class CoarseCopies(QWidget):
         self._told.connect(lambda share: self.bar.setValue(round(100 * share)))
         self.hide()
 
-    def begin(self, project: Project, ct: VolumeLike) -> None:
+    def begin(self, project: Project, volume: Volume) -> None:
         """Make them, if the CT is large and has none."""
         self.stop()
-        if not self.session.writable or not wants_pyramid(project, ct):
+        if not self.session.writable or not wants_pyramid(project, volume):
             return
         self._stop = stop = threading.Event()
         self.bar.setValue(0)
@@ -84,14 +86,14 @@ class CoarseCopies(QWidget):
 
         def work() -> tuple[Project, list[VolumeLike]]:
             try:
-                return project, make_pyramid(project, ct, tell, stop)
+                return project, make_pyramid(project, volume, tell, stop)
             except CancelledError:
-                return project, [ct]
+                return project, [volume.data]
 
         self.latest.ask("coarse copies", work)
 
     def stop(self) -> None:
-        """Make no more; what was begun is thrown away."""
+        """Make no more; what was begun is gone on with another time."""
         self._stop.set()
         self.hide()
 

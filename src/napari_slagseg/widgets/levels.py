@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
+from napari_slagseg import io
 from napari_slagseg.widgets.chunk_cache import ChunkReader
 from napari_slagseg.widgets.lazy_array import DirectReader, LazyArray, Ranges, Reader
 
@@ -81,11 +81,7 @@ def levels_needed(shape: tuple[int, ...]) -> int:
 
 def stored_levels(path: Path, name: str) -> list[Any]:
     """Levels of an array in a store, finest first; one for an array without coarser ones."""
-    node = zarr.open(path, mode="r")[name]
-    if isinstance(node, zarr.Array):
-        return [node]
-    found = sorted((k for k in node.array_keys() if k.isdecimal()), key=int)
-    return [node[k] for k in found]
+    return list(io.multiscale_levels(path, name).levels)
 
 
 def layer_data(levels: Sequence[LazyArray]) -> Any:

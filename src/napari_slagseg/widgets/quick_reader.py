@@ -53,7 +53,7 @@ class QuickReader:
     ----------
     exact : ChunkReader
     coarser : Reader
-        The next level, half as long along every axis (rounded up).
+        The next level.
     arrivals : Arrivals
         Is told when a plane that was given coarse can be read exactly.
     """
@@ -89,7 +89,10 @@ class QuickReader:
         self.arrivals.came()
 
     def _stretched(self, ranges: Ranges) -> NDArray[Any]:
-        at = [np.minimum(np.asarray(r) // 2, n - 1) for r, n in zip(ranges, self.coarser.shape)]
+        at = [
+            np.asarray(r) * coarse // fine
+            for r, coarse, fine in zip(ranges, self.coarser.shape, self.shape)
+        ]
         z, y, x = (range(int(i[0]), int(i[-1]) + 1) for i in at)
         rough = self.coarser.read((z, y, x))
         return rough[np.ix_(*(i - i[0] for i in at))]

@@ -65,7 +65,7 @@ class Session:
         volume = self.volume()
         if self.project is None:
             raise RuntimeError("no project is open")
-        return ct_levels(self.project, volume.data)
+        return ct_levels(self.project, volume)
 
     def open(self, folder: str | Path) -> Project:
         """Open a project, closing the one before.

@@ -221,7 +221,7 @@ class WorkflowDock(QWidget):
         with self._said():
             for placed in layers.show_project(self.viewer, self.session):
                 self.register_page.draw_beside(project, placed)
-            self.coarse_copies.begin(project, self.session.volume().data)
+            self.coarse_copies.begin(project, self.session.volume())
         self.refresh()
         self._set_busy(False)
 
