@@ -6,10 +6,12 @@ write the project's folder themselves, which all must see under the same path.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import pickle
 import platform
 import queue
+import re
 import secrets
 import threading
 import time
@@ -35,6 +37,7 @@ ANSWER_WITHIN_S = 8.0
 SEEN_WITHIN_S = 30.0
 """A shared folder may show a file so much later to other machines."""
 
+_ADDRESS = re.compile(r"[a-z]+://\S+:\d+")
 _AGAIN = "Start one with 'slagseg cluster', or leave --scheduler out to work on this machine."
 
 
@@ -278,10 +281,11 @@ def connect(address: str) -> Iterator[DaskCluster]:
             f"--scheduler {address} needs dask: pip install 'napari-slagseg[cluster]'."
         ) from error
     try:
+        _ask(address)
         client = Client(address, timeout=ANSWER_WITHIN_S, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, TimeoutError) as error:
         raise SlagsegError(
-            f"No dask scheduler answers at {address} within {ANSWER_WITHIN_S:g} s. Check the "
+            f"No dask scheduler answers at {address!r} within {ANSWER_WITHIN_S:g} s. Check the "
             f"address (tcp://host:port) and that it runs. {_AGAIN}"
         ) from error
     try:
@@ -289,6 +293,38 @@ def connect(address: str) -> Iterator[DaskCluster]:
         yield DaskCluster(client, address)
     finally:
         client.close()
+
+
+def _ask(address: str) -> None:
+    """Raise if no scheduler answers: a client would wait for one that takes calls in silence."""
+    from distributed import rpc
+
+    if not _ADDRESS.fullmatch(address):
+        raise ValueError(f"{address!r} is no address")
+
+    async def ask() -> None:
+        async with rpc(address) as scheduler:
+            await scheduler.identity()
+
+    said: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+
+    def listen() -> None:
+        try:
+            asyncio.run(ask())
+        except Exception as error:  # noqa: BLE001 - handed over
+            said.put(error)
+        else:
+            said.put(None)
+
+    # a thread that is left behind: the library takes its time to give up, and the event loop
+    # of this thread may be running already, as in a notebook
+    threading.Thread(target=listen, daemon=True).start()
+    try:
+        error = said.get(timeout=ANSWER_WITHIN_S)
+    except queue.Empty:
+        raise TimeoutError(address) from None
+    if error is not None:
+        raise error
 
 
 def _workers(client: Any) -> dict[str, dict[str, Any]]:
