@@ -52,6 +52,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "measure": Entry("steps", "Measure every particle and the sections."),
         "report": Entry("steps", "Draw the liberation curves and write the report."),
         "run": Entry("steps", "Run every step that is not up to date."),
+        "plan": Entry("plan", "Tell what the long steps will take, before they are run."),
         "status": Entry("projects", "Show which steps are up to date."),
         "view": Entry("projects", "Open a project in napari."),
     },
@@ -60,6 +61,9 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "predict": Entry("plain_files", "Segment a CT with trained networks."),
         "describe": Entry("plain_files", "Measure labelled particles."),
         "score": Entry("plain_files", "Score a segmentation against the truth."),
+    },
+    "Many workers": {
+        "cluster": Entry("cluster", "Start a dask scheduler and workers on this machine."),
     },
 }
 """Commands by section, as ``--help`` lists them."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
     from napari_slagseg.io import RawLayout
+    from napari_slagseg.workflow.blockwise.resources import Resources
     from napari_slagseg.workflow.configs import StepConfig
 
     ParameterType = click.ParamType[Any]
@@ -147,6 +148,43 @@ def given(values: Mapping[str, Any], config: type[StepConfig]) -> dict[str, Any]
     }
 
 
+def resource_options(function: F) -> F:
+    """Give a command the options that say what work on blocks may use (see `resources`)."""
+    from napari_slagseg.workflow.blockwise.resources import Resources
+
+    for name, field in reversed(Resources.model_fields.items()):
+        if name == "memory":
+            text = (field.description or "").capitalize()
+            function = click.option("--memory", metavar="AMOUNT", help=f"{text}.")(function)
+        else:
+            function = _field_option(name, field)(function)
+    return function
+
+
+def resources(values: Mapping[str, Any]) -> Resources:
+    """What the options of `resource_options` say.
+
+    Raises
+    ------
+    SlagsegError
+        If the memory is no amount, or the workers are none.
+    """
+    from pydantic import ValidationError
+
+    from napari_slagseg.data import SlagsegError
+    from napari_slagseg.workflow.blockwise.resources import Resources
+
+    said = {n: values[n] for n in Resources.model_fields if values.get(n) is not None}
+    try:
+        return Resources(**said)
+    except ValidationError as error:
+        first = error.errors()[0]
+        own = first.get("ctx", {}).get("error")
+        if isinstance(own, SlagsegError):
+            raise SlagsegError(str(own)) from error
+        raise SlagsegError(f"--{first['loc'][0]} {first['input']}: {first['msg']}.") from error
+
+
 def placement_options(*, leave_out: tuple[str, ...] = ()) -> Callable[[F], F]:
     """Give a command the options that say what is known of a map's place.
 
@@ -269,5 +307,7 @@ __all__ = [
     "placement_options",
     "placement_values",
     "raw_layout",
+    "resource_options",
+    "resources",
     "voxel_size",
 ]

@@ -16,6 +16,8 @@ from napari_slagseg.cli.options import (
     placement_options,
     placement_values,
     raw_layout,
+    resource_options,
+    resources,
     voxel_size,
 )
 from napari_slagseg.cli.running import NOT_PLACED, ctrl_c_cancels, framed, tell_ways_out
@@ -126,6 +128,7 @@ def _likely(probability: float | None) -> str:
 )
 @ct_options
 @config_options(SegmentConfig)
+@resource_options
 @framed
 def predict(console: Console, ct: Path, **values: Any) -> None:
     """Segment a CT with trained networks.
@@ -149,6 +152,7 @@ def predict(console: Console, ct: Path, **values: Any) -> None:
             config=config,
             progress=console.progress,
             cancel=cancel,
+            resources=resources(values),
         )
     for text in found["warnings"]:
         console.warn(text)
@@ -198,6 +202,7 @@ def predict(console: Console, ct: Path, **values: Any) -> None:
 @click.option(
     "--out", required=True, type=_FILE, help="CSV file; a JSON file beside it defines the columns."
 )
+@resource_options
 @framed
 def describe(console: Console, particles: Path, phases: Path, **values: Any) -> None:
     """Measure labelled particles.
@@ -220,6 +225,7 @@ def describe(console: Console, particles: Path, phases: Path, **values: Any) -> 
             erosion_voxels=values["erosion_voxels"],
             progress=console.progress,
             cancel=cancel,
+            resources=resources(values),
         )
     what = "particles" if table.dimension == 3 else "particle sections"
     console.result(

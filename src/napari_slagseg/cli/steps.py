@@ -13,6 +13,8 @@ from napari_slagseg.cli.options import (
     given,
     placement_options,
     placement_values,
+    resource_options,
+    resources,
 )
 from napari_slagseg.cli.projects import project_argument
 from napari_slagseg.cli.running import NOT_PLACED, ctrl_c_cancels, framed, tell_ways_out
@@ -58,6 +60,7 @@ def _run_steps(
     from napari_slagseg.workflow import run_step
 
     opened = Project(project)
+    within = resources(values)
     results = {}
     with ctrl_c_cancels(console) as cancel, opened.writing():
         for name in names:
@@ -65,7 +68,7 @@ def _run_steps(
             config = make_config(step, given(values, step.config))
             if len(names) > 1:
                 console.announce(step.title)
-            results[name] = run_step(opened, step, config, console.progress, cancel)
+            results[name] = run_step(opened, step, config, console.progress, cancel, within)
             _told(console, step, results[name])
     return results
 
@@ -144,6 +147,7 @@ def train(console: Console, project: Path, network: str | None, quick: bool, **v
 @click.command()
 @project_argument
 @config_options(SegmentConfig)
+@resource_options
 @framed
 def segment(console: Console, project: Path, **values: Any) -> None:
     """Predict phases and particles everywhere."""
@@ -153,6 +157,7 @@ def segment(console: Console, project: Path, **values: Any) -> None:
 @click.command()
 @project_argument
 @config_options(MeasureConfig)
+@resource_options
 @framed
 def measure(console: Console, project: Path, **values: Any) -> None:
     """Measure every particle and the sections."""
@@ -193,8 +198,9 @@ def _settings(path: Path | None) -> dict[str, StepConfig]:
     "A step that is not in it keeps those of its last run.",
 )
 @quick_option
+@resource_options
 @framed
-def run(console: Console, project: Path, settings: Path | None, quick: bool) -> int:
+def run(console: Console, project: Path, settings: Path | None, quick: bool, **values: Any) -> int:
     """Run every step that is not up to date.
 
     A run that was stopped goes on where it stopped.
@@ -204,6 +210,7 @@ def run(console: Console, project: Path, settings: Path | None, quick: bool) -> 
 
     opened = Project(project)
     configs = _settings(settings)
+    within = resources(values)
     if quick:
         training = TrainConfig(**QUICK_TRAINING)
         configs = {"train-phase": training, "train-particle": training, **configs}
@@ -215,7 +222,7 @@ def run(console: Console, project: Path, settings: Path | None, quick: bool) -> 
             _told(console, step, result)
 
     with ctrl_c_cancels(console) as cancel:
-        results = run_pipeline(opened, configs, console.progress, cancel, tell)
+        results = run_pipeline(opened, configs, console.progress, cancel, tell, within)
     console.result(
         {
             "steps": {name: _as_values(result) for name, result in results.items()},

@@ -178,7 +178,7 @@ def _ratio(part: float, whole: float) -> float | None:
 
 STEP = Step(
     name="measure",
-    by_blocks=True,
+    blockwise=True,
     title="Measure",
     config=MeasureConfig,
     run=run,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from napari_slagseg.data import CancelToken, Progress, SlagsegError, no_progress
 from napari_slagseg.project import Project
 from napari_slagseg.workflow import annotate, measure, register, report, segment, train
-from napari_slagseg.workflow.blockwise import Resources
+from napari_slagseg.workflow.blockwise.resources import Resources
 from napari_slagseg.workflow.configs import StepConfig
 from napari_slagseg.workflow.step import Step, StepResult, StepState, last_config, run_step
 
@@ -58,7 +58,7 @@ def run_pipeline(
     on_step : callable(step, result)
         Told before each step that runs (result None) and after it.
     resources : Resources or None
-        Memory and workers of the steps by blocks.
+        For the steps that work on blocks; see `run_step`.
 
     Returns
     -------

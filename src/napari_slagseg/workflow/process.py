@@ -53,10 +53,12 @@ def _work(
     parent: int,
     messages: Any,
     stop: Any,
+    resources: dict[str, Any] | None = None,
 ) -> None:
     """Body of the child process."""
     try:
         from napari_slagseg.project import Project
+        from napari_slagseg.workflow.blockwise.resources import Resources
         from napari_slagseg.workflow.pipeline import run_pipeline, step_named
         from napari_slagseg.workflow.step import make_config, run_step
 
@@ -70,15 +72,16 @@ def _work(
                 messages.put(StepMessage("progress", event=event))
 
         project = Project(folder, parent=parent)
+        within = Resources(**(resources or {}))
         if step_name == "run":
             made_all = {n: make_config(step_named(n), v) for n, v in (config or {}).items()}
-            results = run_pipeline(project, made_all, tell, stop)
+            results = run_pipeline(project, made_all, tell, stop, resources=within)
             text = " ".join(r.message for r in results.values()) or "Everything is up to date."
             warnings = tuple(w for r in results.values() for w in r.warnings)
         else:
             step = step_named(step_name)
             made = None if config is None else make_config(step, config)
-            result = run_step(project, step, made, tell, stop)
+            result = run_step(project, step, made, tell, stop, within)
             text, warnings = result.message, result.warnings
         messages.put(StepMessage("done", text, warnings=warnings))
     except CancelledError:
@@ -110,6 +113,8 @@ class StepProcess:
         such values by step.
     lock_holder : int
         Process that holds the project's lock for the child (this one, usually).
+    resources : dict or None
+        Values of `blockwise.Resources`.
     """
 
     def __init__(
@@ -118,6 +123,7 @@ class StepProcess:
         step_name: str,
         config: dict[str, Any] | None,
         lock_holder: int,
+        resources: dict[str, Any] | None = None,
     ) -> None:
         context = multiprocessing.get_context("spawn")
         self._messages = context.Queue()
@@ -129,7 +135,15 @@ class StepProcess:
         self._kill_at = 0.0
         self._process: BaseProcess = context.Process(
             target=_work,
-            args=(str(folder), step_name, config, lock_holder, self._messages, self._stop),
+            args=(
+                str(folder),
+                step_name,
+                config,
+                lock_holder,
+                self._messages,
+                self._stop,
+                resources,
+            ),
             daemon=True,
         )
 

@@ -134,7 +134,7 @@ def segmented_phase_table(project: Project) -> PhaseTable:
 
 STEP = Step(
     name="segment",
-    by_blocks=True,
+    blockwise=True,
     title="Segment",
     config=SegmentConfig,
     run=run,

@@ -8,17 +8,15 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
 from napari_slagseg.data import CancelToken, Progress, SlagsegError, no_progress
 from napari_slagseg.project import Project, StepRecord
 from napari_slagseg.project.journal import now
+from napari_slagseg.workflow.blockwise.resources import Resources
 from napari_slagseg.workflow.configs import StepConfig
-
-if TYPE_CHECKING:
-    from napari_slagseg.workflow.blockwise.resources import Resources
 
 StepState = Literal["missing", "stale", "done"]
 
@@ -54,14 +52,14 @@ class Step:
         ``train-phase``; "Train the phase network".
     config : type of StepConfig
     run : callable(project, config, progress, cancel) -> StepResult
-        Of a step by blocks, with `Resources` or None as a fifth argument.
+        One that works on blocks takes `resources`, too.
     inputs : callable(project) -> dict of str to str
         Fingerprints of all that the step reads; a clear error where an earlier
         step is missing.
     exists : callable(project) -> bool
         Whether the step's results lie in the project.
-    by_blocks : bool
-        Whether it works on blocks, within the `Resources` that it is given.
+    blockwise : bool
+        Whether it works on blocks, within given resources.
     """
 
     name: str
@@ -70,7 +68,7 @@ class Step:
     run: Callable[..., StepResult]
     inputs: Callable[[Project], dict[str, str]]
     exists: Callable[[Project], bool]
-    by_blocks: bool = False
+    blockwise: bool = False
 
     def state(self, project: Project, config: StepConfig | None = None) -> StepState:
         """Whether the last run still holds.
@@ -150,8 +148,8 @@ def run_step(
     progress, cancel
         See `napari_slagseg.data.running`.
     resources : Resources or None
-        Memory and workers of a step by blocks; they change no result. None takes most
-        of what is free on this machine.
+        Memory, workers and where they are, for a step that works on blocks. Not recorded:
+        results do not depend on them.
 
     Raises
     ------
@@ -161,8 +159,8 @@ def run_step(
     with project.writing():
         inputs = step.inputs(project)
         started, clock = now(), time.perf_counter()
-        within = (resources,) if step.by_blocks else ()
-        result = step.run(project, chosen, progress, cancel, *within)
+        more = {"resources": resources or Resources()} if step.blockwise else {}
+        result = step.run(project, chosen, progress, cancel, **more)
         project.save_record(
             StepRecord(
                 step=step.name,

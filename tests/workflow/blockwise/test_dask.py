@@ -4,10 +4,10 @@ import socket
 
 import numpy as np
 import pytest
+from tests.workflow.blockwise import toy_tasks as toys
 
 from napari_slagseg.data import SlagsegError
 from napari_slagseg.workflow.blockwise import BlockCosts, Resources, dask_backend, open_run
-from tests.workflow.blockwise import toy_tasks as toys
 
 distributed = pytest.importorskip("distributed")
 
@@ -50,17 +50,20 @@ def test_the_same_results_as_on_this_machine(cluster, tmp_path, marks):
 
 
 def test_a_dead_worker_and_a_failing_block(cluster, tmp_path, marks):
-    with (
-        pytest.raises(SlagsegError, match=r"block \(0, 0, 1\).*ValueError: seven"),
-        opened(tmp_path, cluster.scheduler_address) as run,
-    ):
-        assert len(run.stage("kill", toys.Kill(marks, 1))) == 2
-        run.stage("fail", toys.Fail(marks, 3))
+    def work():
+        with opened(tmp_path, cluster.scheduler_address) as run:
+            folders.append(run.folder)
+            assert len(run.stage("kill", toys.Kill(marks, 1))) == 2
+            run.stage("fail", toys.Fail(marks, 3))
+
+    folders = []
+    with pytest.raises(SlagsegError, match=r"block \(0, 0, 1\).*ValueError: seven"):
+        work()
     assert len(list(marks.iterdir())) == 3
     # what was done is taken up by a run on this machine
     local = Resources(backend="threads", memory="2GB")
     with open_run(tmp_path, "s", {}, SHAPE, COSTS, local) as again:
-        assert again.folder == run.folder
+        assert again.folder == folders[0]
         assert len(again.stage("kill", toys.Kill(marks, 1))) == 2
         assert len(again.stage("fail", toys.Fail(marks, 3))) == 2
 
@@ -71,17 +74,20 @@ def test_nobody_answers(tmp_path, monkeypatch):
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
-        with pytest.raises(SlagsegError, match=f"answers at '{address}'"), opened(tmp_path, address):
+        with (
+            pytest.raises(SlagsegError, match=f"answers at '{address}'"),
+            opened(tmp_path, address),
+        ):
             pass
-    for address in (address, "tcp://no-such-host.invalid:8786", "nonsense://x", ""):
-        with pytest.raises(SlagsegError, match="answers at"), opened(tmp_path, address):
+    for wrong in (address, "tcp://no-such-host.invalid:8786", "nonsense://x", ""):
+        with pytest.raises(SlagsegError, match="answers at"), opened(tmp_path, wrong):
             pass
 
 
 def test_a_scheduler_without_workers(tmp_path, monkeypatch):
     monkeypatch.setattr(dask_backend, "ANSWER_WITHIN_S", 2)
     with (
-        distributed.LocalCluster(n_workers=0, dashboard_address=None) as empty,
+        distributed.LocalCluster(n_workers=0, dashboard_address=None, processes=False) as empty,
         pytest.raises(SlagsegError, match="has no workers"),
         opened(tmp_path, empty.scheduler_address),
     ):

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from napari_slagseg.workflow.blockwise.costs import BlockCosts
     from napari_slagseg.workflow.blockwise.memory import BlockPlan, choose_blocks, parse_memory
     from napari_slagseg.workflow.blockwise.opening import open_run, plan_blocks
+    from napari_slagseg.workflow.blockwise.plan import StepPlan, plan_step
     from napari_slagseg.workflow.blockwise.resources import Resources
     from napari_slagseg.workflow.blockwise.run import DiskRun
 
@@ -18,6 +19,8 @@ _HOMES = {
     "BlockPlan": "memory",
     "DiskRun": "run",
     "Resources": "resources",
+    "StepPlan": "plan",
+    "plan_step": "plan",
     "choose_blocks": "memory",
     "open_run": "opening",
     "parse_memory": "memory",
@@ -36,8 +39,10 @@ __all__ = [
     "BlockPlan",
     "DiskRun",
     "Resources",
+    "StepPlan",
     "choose_blocks",
     "open_run",
     "parse_memory",
     "plan_blocks",
+    "plan_step",
 ]

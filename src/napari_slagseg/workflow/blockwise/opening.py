@@ -177,7 +177,7 @@ def open_run(
     folder = base / f"{step}-{name}"
     with _only_one(base, step):
         begun = _begun(folder, shape)
-        with _connected(resources) as cluster:
+        with connected(resources) as cluster:
             plan = plan_blocks(
                 shape, costs, resources, begun, None if cluster is None else cluster.room()
             )
@@ -213,7 +213,7 @@ def in_words(plan: BlockPlan, taken_up: bool = False) -> str:
 
 
 @contextmanager
-def _connected(resources: Resources) -> Iterator[Any]:
+def connected(resources: Resources) -> Iterator[Any]:
     """The dask cluster that is asked for; None for this machine."""
     if resources.scheduler is None:
         yield None
@@ -277,6 +277,7 @@ def _remove_all(base: Path, step: str) -> None:
 __all__ = [
     "backend_name",
     "check_disk",
+    "connected",
     "free_disk",
     "in_words",
     "open_run",

@@ -54,6 +54,10 @@ class Resources(BaseModel):
     )
 
 
+DEFAULT_RESOURCES = Resources()
+"""All cores, most of the free memory, this machine."""
+
+
 def cores() -> int:
     """Cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
@@ -61,4 +65,4 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-__all__ = ["BackendName", "Resources", "cores"]
+__all__ = ["DEFAULT_RESOURCES", "BackendName", "Resources", "cores"]

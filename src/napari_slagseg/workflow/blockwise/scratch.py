@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 import zarr
 from zarr.codecs import ZstdCodec
 
-from napari_slagseg.data import BlockGrid
+from napari_slagseg.data import BlockGrid, SlagsegError
+from napari_slagseg.io import ZarrVolume
 
 _CHUNK = (32, 128)
 """Shortest and longest edge of a chunk, where a block's edge can be divided so."""
@@ -27,49 +29,15 @@ def _part(edge: int) -> int:
     return next((d for d in range(longest, shortest - 1, -1) if edge % d == 0), edge)
 
 
-class ScratchVolume:
-    """Handle of a Zarr array in a work folder; it pickles as its path.
-
-    Parameters
-    ----------
-    path : Path
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._array: Any = None
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Voxels along (z, y, x)."""
-        return tuple(self._open().shape)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of a voxel."""
-        return np.dtype(self._open().dtype)
-
-    def __getitem__(self, box: Any) -> Any:
-        return np.asarray(self._open()[box])
-
-    def __setitem__(self, box: Any, values: Any) -> None:
-        self._open()[box] = values
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return ScratchVolume, (self.path,)
-
-    def _open(self) -> Any:
-        if self._array is None:
-            self._array = zarr.open_array(self.path, mode="r+")
-        return self._array
-
-
-def make_scratch(path: Path, grid: BlockGrid, dtype: Any) -> ScratchVolume:
+def make_scratch(path: Path, grid: BlockGrid, dtype: Any) -> ZarrVolume:
     """Volume of the grid's shape, zero at first; the one that is there, if it is of that type."""
+    # blocks that no stage has written are zero, not damaged
+    volume = ZarrVolume(str(path), missing="zero")
     if (path / "zarr.json").is_file():
-        volume = ScratchVolume(path)
-        if volume.shape == grid.shape and volume.dtype == np.dtype(dtype):
-            return volume
+        with suppress(SlagsegError):
+            if volume.shape == grid.shape and volume.dtype == np.dtype(dtype):
+                return volume
+        volume = ZarrVolume(str(path), missing="zero")
     zarr.create_array(
         path,
         shape=grid.shape,
@@ -79,7 +47,7 @@ def make_scratch(path: Path, grid: BlockGrid, dtype: Any) -> ScratchVolume:
         fill_value=0,
         overwrite=True,
     )
-    return ScratchVolume(path)
+    return volume
 
 
-__all__ = ["ScratchVolume", "chunk_edges", "make_scratch"]
+__all__ = ["chunk_edges", "make_scratch"]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from numpy.typing import NDArray
 
@@ -17,14 +17,11 @@ from napari_slagseg.workflow.blockwise.array_files import (
     write_arrays,
 )
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]*")
-
 
 def file_name(name: str) -> str:
     """The name of a stage, a scratch volume or of kept arrays, fit to be one of a file."""
-    if not _NAME.fullmatch(name):
-        raise ValueError(f"{name!r} must be of letters, digits, ' ', '-', '_' and '.'")
-    return name.replace(" ", "-")
+    quoted = quote(name, safe="")
+    return f"%2E{quoted[1:]}" if quoted.startswith(".") else quoted
 
 
 def block_file(index: Triple) -> str:

@@ -1,0 +1,216 @@
+"""What a step will take, told before it is run."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_slagseg.data import Box, SlagsegError, Triple, VolumeLike
+from napari_slagseg.project import Project
+from napari_slagseg.workflow.blockwise.costs import COSTS
+from napari_slagseg.workflow.blockwise.memory import BASE_BYTES
+from napari_slagseg.workflow.blockwise.opening import (
+    backend_name,
+    connected,
+    free_disk,
+    plan_blocks,
+)
+from napari_slagseg.workflow.blockwise.resources import Resources
+
+if TYPE_CHECKING:
+    from napari_slagseg.workflow.blockwise.memory import BlockPlan
+
+PROBE_EDGE = 96
+"""Edge of the box that a probe works on: a second or so on one core."""
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    """What a step will take.
+
+    Attributes
+    ----------
+    step : str
+    shape, block : (z, y, x)
+        Voxels of the volume and of a block.
+    blocks, workers : int
+    backend : str
+    bytes_per_worker, bytes_in_all : int
+        Memory, at most.
+    scratch_bytes, result_bytes, free_bytes : int
+        Disk for the work, for the results before they are compressed, and free now.
+    seconds : float or None
+        Estimated; None where it cannot be known yet.
+    how : str
+        How the time was estimated, or why it was not.
+    """
+
+    step: str
+    shape: Triple
+    block: Triple
+    blocks: int
+    workers: int
+    backend: str
+    bytes_per_worker: int
+    bytes_in_all: int
+    scratch_bytes: int
+    result_bytes: int
+    free_bytes: int
+    seconds: float | None
+    how: str
+
+    @property
+    def fits(self) -> bool:
+        """Whether the disk has room for it."""
+        return self.scratch_bytes + self.result_bytes <= self.free_bytes
+
+    def as_values(self) -> dict[str, Any]:
+        """JSON values."""
+        return {**asdict(self), "fits": self.fits}
+
+    def text(self) -> str:
+        """Lines for a person."""
+        shape, block = (" x ".join(map(str, t)) for t in (self.shape, self.block))
+        took = "not known yet" if self.seconds is None else f"about {_duration(self.seconds)}"
+        lines = [
+            self.step,
+            f"  blocks   {self.blocks} of {block} voxels (volume {shape})",
+            f"  workers  {self.workers} ({self.backend})",
+            f"  memory   at most {_gb(self.bytes_in_all)} in all, {_gb(self.bytes_per_worker)} a "
+            f"worker; a process alone takes {_gb(BASE_BYTES)}",
+            f"  disk     {_gb(self.result_bytes)} for results, {_gb(self.scratch_bytes)} "
+            f"meanwhile; {_gb(self.free_bytes)} are free{'' if self.fits else ': NOT ENOUGH'}",
+            f"  time     {took} ({self.how})",
+        ]
+        return "\n".join(lines)
+
+
+def plan_step(project: Project, step: str, resources: Resources, *, probe: bool = True) -> StepPlan:
+    """Blocks, workers, memory, disk and time of a step.
+
+    Parameters
+    ----------
+    project : Project
+    step : {"segment", "measure"}
+    resources : Resources
+    probe : bool
+        Work on a box of the project's own volume for a second or so, to estimate the time.
+
+    Raises
+    ------
+    SlagsegError
+        If the memory is not enough, or the step does not work on blocks.
+    """
+    if step not in COSTS:
+        raise SlagsegError(f"'{step}' does not work on blocks; these steps do: {', '.join(COSTS)}.")
+    costs, shape = COSTS[step], project.description.ct.shape
+    with connected(resources) as cluster:
+        plan = plan_blocks(
+            shape, costs, resources, cluster=None if cluster is None else cluster.room()
+        )
+    backend = backend_name(shape, resources)
+    if plan.workers == 1 and cluster is None:
+        backend = "threads"
+    seconds, how = _time(project, step, plan) if probe else (None, "no probe was asked for")
+    return StepPlan(
+        step=step,
+        shape=shape,
+        block=plan.grid.edges,
+        blocks=len(plan.grid),
+        workers=plan.workers,
+        backend=backend,
+        bytes_per_worker=plan.bytes_per_worker,
+        bytes_in_all=plan.bytes_in_all,
+        scratch_bytes=costs.scratch_bytes(shape),
+        result_bytes=costs.result_bytes(shape),
+        free_bytes=free_disk(project.folder),
+        seconds=seconds,
+        how=how,
+    )
+
+
+def _time(project: Project, step: str, plan: BlockPlan) -> tuple[float | None, str]:
+    """Estimated seconds of a step, and how they were found."""
+    try:
+        rate, voxels = (_probe_segment if step == "segment" else _probe_measure)(project)
+    except SlagsegError as error:
+        return None, str(error)
+    # blocks are done in rounds; the last one may leave workers idle
+    rounds = math.ceil(len(plan.grid) / plan.workers)
+    seconds = rounds * math.prod(plan.grid.edges) / rate
+    return seconds, f"from a probe of {voxels:,} voxels on one worker: {rate / 1e6:.2g} Mvoxel/s"
+
+
+def _probe_segment(project: Project) -> tuple[float, int]:
+    phase, particle = project.model_folder("phase"), project.model_folder("particle")
+    if phase is None or particle is None:
+        raise SlagsegError("the networks are not trained yet, and theirs is most of it")
+    from napari_slagseg.networks import load_network, predict_volume
+    from napari_slagseg.segmentation import separate_particles
+
+    volume = project.volume()
+    box = _middle(volume.data)
+    with _timed() as took:
+        found = predict_volume(
+            box,
+            phase=load_network(phase),
+            particle=load_network(particle),
+            voxel_size_um=volume.voxel_size_um,
+        )
+        if found.phases is not None and found.particle_probability is not None:
+            separate_particles(found.phases, found.particle_probability)
+    return box.size / took[0], box.size
+
+
+def _probe_measure(project: Project) -> tuple[float, int]:
+    if not project.segmentation_path.exists():
+        raise SlagsegError("there is no segmentation yet; run 'segment' first")
+    from napari_slagseg.descriptors import describe_particles
+    from napari_slagseg.workflow.segment import segmented_phase_table
+
+    table = segmented_phase_table(project).with_target(project.description.target)
+    particles = _middle(project.segmentation_volume("particles"))
+    phases = _middle(project.segmentation_volume("phases"))
+    describe_particles(particles[:8], phases[:8], project.voxel_size_um, table)  # compiles
+    with _timed() as took:
+        describe_particles(particles, phases, project.voxel_size_um, table)
+    return particles.size / took[0], particles.size
+
+
+def _middle(volume: VolumeLike) -> np.ndarray[Any, Any]:
+    """Box of `PROBE_EDGE` in the middle, where the sample is."""
+    box: Box = tuple(  # type: ignore[assignment]
+        slice(max(0, (n - PROBE_EDGE) // 2), max(0, (n - PROBE_EDGE) // 2) + PROBE_EDGE)
+        for n in volume.shape
+    )
+    stops = [slice(s.start, min(s.stop, n)) for s, n in zip(box, volume.shape)]
+    return np.ascontiguousarray(volume[tuple(stops)])
+
+
+@contextmanager
+def _timed() -> Iterator[list[float]]:
+    took = [0.0]
+    began = time.perf_counter()
+    yield took
+    took[0] = max(time.perf_counter() - began, 1e-6)
+
+
+def _gb(n: int) -> str:
+    return f"{n / 1e9:.1f} GB" if n >= 50_000_000 else f"{n / 1e6:.1f} MB"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+__all__ = ["PROBE_EDGE", "StepPlan", "plan_step"]
