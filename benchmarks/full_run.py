@@ -26,8 +26,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 import tifffile
-
 from benchmarks.packing import packing
+
 from napari_slagseg import io
 from napari_slagseg.data import Block, BlockGrid
 

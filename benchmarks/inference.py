@@ -63,7 +63,7 @@ def random_case(size: str, edge: int) -> tuple[NDArray[np.uint16], TrainedNetwor
 
 def project_case(folder: str, edge: int | None) -> tuple[NDArray[Any], dict[str, Path]]:
     """CT of a project (its middle, if it is large) and its networks' folders."""
-    project = Project.open(folder, read_only=True)
+    project = Project(folder)
     ct = project.volume().data
     box = tuple(
         slice(max(0, (n - (edge or n)) // 2), max(0, (n - (edge or n)) // 2) + min(n, edge or n))

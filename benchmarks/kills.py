@@ -24,7 +24,6 @@ from pathlib import Path
 import numpy as np
 import psutil
 import zarr
-
 from benchmarks.full_run import make_inputs, random_networks
 
 
@@ -97,7 +96,9 @@ def differences(one: Path, other: Path) -> list[str]:
 def arrays_of(store: Path) -> dict[str, zarr.Array]:
     """All arrays of a store, by path."""
     group = zarr.open_group(store, mode="r")
-    return {name: node for name, node in group.members(max_depth=None) if isinstance(node, zarr.Array)}
+    return {
+        name: node for name, node in group.members(max_depth=None) if isinstance(node, zarr.Array)
+    }
 
 
 def main() -> None:
@@ -143,9 +144,13 @@ def main() -> None:
                 if code == 0:
                     break
                 if code != -signal.SIGKILL:
-                    raise SystemExit(f"'{name}' ended with {code} after a kill of {what or 'nothing'}")
+                    raise SystemExit(
+                        f"'{name}' ended with {code} after a kill of {what or 'nothing'}"
+                    )
         found = differences(quiet, stormy)
-        print(f"round {rounds}: {sum(counts.values())} kills so far, differences: {found or 'none'}")
+        print(
+            f"round {rounds}: {sum(counts.values())} kills so far, differences: {found or 'none'}"
+        )
         sys.stdout.flush()
         if found:
             raise SystemExit("the results of a disturbed run differ")

@@ -285,7 +285,7 @@ def test_workers_share_gpus_in_turn():
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.int32, np.float32, float])
 def test_grey_values_are_the_same_on_every_device(dtype):
     """By hand: 100 to 300 become 0 to 255, rounded half to even."""
-    values = np.arange(0, 250 if dtype == np.uint8 else 400).astype(dtype)
+    values = np.arange(0, 250 if dtype == np.uint8 else 400).astype(dtype)[None, None]
     expected = np.rint(np.clip((values.astype(float) - 100) * 1.275, 0, 255)).astype(np.uint8)
     found = eight_bit(values, (100, 300))
     assert np.abs(found.astype(int) - expected).max() <= 1

@@ -24,10 +24,10 @@ from napari_slagseg.networks.prediction.references import Given
 from napari_slagseg.networks.prediction.settings import (
     HALO,
     Backend,
-    Precision,
     PredictionSettings,
     in_words,
 )
+from napari_slagseg.networks.settings import Precision
 
 BLEND_BLOCK = 256
 """Edge of the blocks that averaged predictions are summed in, in voxels, at least."""

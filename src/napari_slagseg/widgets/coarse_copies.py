@@ -52,9 +52,7 @@ class CoarseCopies(QWidget):
         self.bar = QProgressBar()
         self.bar.setRange(0, 100)
         stop = QPushButton("Stop")
-        stop.setToolTip(
-            "they are gone on with when the project is opened again"
-        )
+        stop.setToolTip("they are gone on with when the project is opened again")
         stop.setProperty("reads_only", True)
         stop.clicked.connect(self.stop)
         row = QHBoxLayout()

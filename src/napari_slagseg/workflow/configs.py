@@ -291,6 +291,12 @@ class SegmentConfig(StepConfig):
     mirrored: bool = Field(
         default=False, description="average over mirrored passes (eight times slower)"
     )
+    ensemble: int = Field(
+        default=1,
+        ge=1,
+        description="how many of each network's newest trainings are averaged; the time grows as "
+        "much",
+    )
     engine: Literal["auto", "torch", "openvino"] = Field(
         default="auto",
         description="what computes the networks: openvino (CPUs, faster), torch, or auto",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 from napari_slagseg import io
@@ -66,6 +67,10 @@ def run(
         raise SlagsegError(f"Project {project.folder} has no trained networks. Run 'train' first.")
     volume = project.volume()
     truth = split(project.ground_truth(), project)[0] if _has_truth(project) else None
+    members = {
+        kind: tuple(newest_runs(folder.parent, config.ensemble))
+        for kind, folder in zip(KINDS, (phase, particle))
+    }
     table = load_network(phase).card.table.with_target(project.description.target)
 
     def attributes(found: Segmented) -> dict[str, Any]:
@@ -82,7 +87,7 @@ def run(
         project,
         project.segmentation_path,
         volume,
-        {"phase": (phase,), "particle": (particle,)},
+        members,
         config,
         depends_on=depends_on,
         attributes=attributes,
@@ -116,6 +121,27 @@ def run(
     )
 
 
+def newest_runs(folder: Path, count: int) -> list[Path]:
+    """Newest training runs in a folder such as ``models/phase``, for an ensemble.
+
+    Raises
+    ------
+    SlagsegError
+        If there are fewer.
+    """
+    runs = [
+        run
+        for run in folder.glob("run_*")
+        if run.name[4:].isdecimal() and (run / "weights.safetensors").is_file()
+    ]
+    if len(runs) < count:
+        raise SlagsegError(
+            f"{folder} holds {len(runs)} trained networks, but {count} are to be averaged. "
+            "Train again, or use a smaller --ensemble."
+        )
+    return sorted(runs, key=lambda run: int(run.name[4:]))[-count:]
+
+
 def _has_truth(project: Project) -> bool:
     return project.ground_truth_path.exists() and project.record("annotate") is not None
 
@@ -145,6 +171,7 @@ STEP = Step(
 __all__ = [
     "STEP",
     "marker_threshold",
+    "newest_runs",
     "run",
     "segmented_phase_table",
     "table_from_json",

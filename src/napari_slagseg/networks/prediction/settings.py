@@ -11,10 +11,10 @@ import torch
 
 from napari_slagseg.data import SlagsegError
 from napari_slagseg.networks.checkpoints import pick_device
-from napari_slagseg.networks.settings import STRIDE
+from napari_slagseg.networks.precision import chosen_precision
+from napari_slagseg.networks.settings import STRIDE, Precision
 
 Backend = Literal["auto", "torch", "openvino"]
-Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
 HALO = 32
 """Context around a tile. What a network sees reaches 58 voxels, but so weakly beyond
@@ -153,7 +153,7 @@ def chosen_settings(
             )
     precision = asked.precision
     if precision == "auto":
-        precision = _best_precision(backend, kind)
+        precision = _best_precision(backend, device)
     if precision == "fp16" and kind == "cpu":
         raise SlagsegError("fp16 is for GPUs. Use --precision fp32 or bf16 on a CPU.")
     halo = HALO if asked.halo is None else asked.halo
@@ -179,15 +179,13 @@ def chosen_settings(
     )
 
 
-def _best_precision(backend: str, kind: str) -> Precision:
-    if kind == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+def _best_precision(backend: str, device: torch.device) -> Precision:
     if backend == "openvino":
         from napari_slagseg.networks.prediction.openvino_engine import cpu_abilities
 
         # without the instructions, bf16 is imitated: no faster, and less exact
         return "bf16" if "BF16" in cpu_abilities() else "fp32"
-    return "fp32"
+    return chosen_precision("auto", device)
 
 
 def in_words(settings: PredictionSettings, passes: float) -> Mapping[str, Any]:
@@ -206,7 +204,6 @@ __all__ = [
     "HALO",
     "TILES",
     "Backend",
-    "Precision",
     "PredictionSettings",
     "chosen_settings",
     "feature_bytes",

@@ -13,7 +13,7 @@ from napari_slagseg.project.stamps import stamp
 from napari_slagseg.workflow.blockwise import Resources
 from napari_slagseg.workflow.configs import SegmentConfig
 from napari_slagseg.workflow.marker_threshold import USUAL, noted_threshold
-from napari_slagseg.workflow.segment import table_to_json
+from napari_slagseg.workflow.segment import newest_runs, table_to_json
 from napari_slagseg.workflow.segment_blocks import Segmented, segment_to
 
 WEIGHTS = "weights.safetensors"
@@ -43,6 +43,19 @@ def model_path(path: str | Path) -> Path:
             "folder of a training run, or PROJECT/models/phase or PROJECT/models/particle."
         )
     return max(runs, key=lambda folder: int(folder.name[4:]))
+
+
+def _members(path: str | Path, count: int) -> tuple[Path, ...]:
+    """Networks behind a path; more than one only of a folder of runs."""
+    latest = model_path(path)
+    if count == 1:
+        return (latest,)
+    if latest == Path(path):
+        raise SlagsegError(
+            f"{path} is one network, but {count} are to be averaged. Give the folder that holds "
+            "the runs (PROJECT/models/phase), or use --ensemble 1."
+        )
+    return tuple(newest_runs(Path(path), count))
 
 
 def predict_files(
@@ -103,9 +116,13 @@ def predict_files(
             f"{ct} states no voxel size; that of the networks is taken ({size[0]:g} um)."
         )
     volume = io.read_volume(ct, size, raw=raw)
+    members = {
+        "phase": _members(phase_model, chosen.ensemble),
+        "particle": _members(particle_model, chosen.ensemble),
+    }
     weights = {
-        kind: io.fingerprint(path / WEIGHTS if path.is_dir() else path)
-        for kind, path in (("phase", phase_path), ("particle", particle_path))
+        kind: [io.fingerprint(path / WEIGHTS if path.is_dir() else path) for path in paths]
+        for kind, paths in members.items()
     }
 
     def attributes(found: Segmented) -> dict[str, Any]:
@@ -119,7 +136,7 @@ def predict_files(
         target.absolute().parent,
         target,
         volume,
-        {"phase": (phase_path,), "particle": (particle_path,)},
+        members,
         chosen,
         depends_on={**weights, "ct": [str(ct), stamp(Path(ct))], "out": target.name},
         attributes=attributes,
