@@ -36,7 +36,6 @@ from napari_slagseg.data import (
     PlacedMap,
     SlagsegError,
     Volume,
-    VolumeLike,
     VoxelSize,
 )
 from napari_slagseg.project.corrections import Correction
@@ -318,14 +317,18 @@ class Project:
 
     def segmentation_volume(
         self, name: Literal["phases", "particles", "particle_probability"]
-    ) -> VolumeLike:
-        """Open an array of the segmentation to read boxes of it, or say that there is none yet."""
+    ) -> io.ZarrVolume:
+        """Open an array of the segmentation to read boxes of it, or say that there is none yet.
+
+        What comes can be sent to other processes.
+        """
         if not self.segmentation_path.exists():
             raise SlagsegError(
                 f"Project {self.folder} has no segmentation yet. Run 'segment' first."
             )
         with _way_out("Run 'segment' again."):
-            return io.open_zarr_array(self.segmentation_path, name)
+            array = io.open_zarr_array(self.segmentation_path, name)
+            return io.ZarrVolume(str(self.segmentation_path), array.path)
 
     def corrections(self) -> list[Correction]:
         """Painted errors, oldest first."""

@@ -67,7 +67,7 @@ def run(
         raise SlagsegError(f"Project {project.folder} has no trained networks. Run 'train' first.")
     volume = project.volume()
     truth = split(project.ground_truth(), project)[0] if _has_truth(project) else None
-    members = {
+    members: dict[str, tuple[Path, ...]] = {
         kind: tuple(newest_runs(folder.parent, config.ensemble))
         for kind, folder in zip(KINDS, (phase, particle))
     }
@@ -80,7 +80,10 @@ def run(
             "predicted_with": dict(found.predicted_with),
         }
 
-    depends_on = _inputs(project)
+    depends_on: dict[str, Any] = dict(_inputs(project))
+    for kind, folders in members.items():
+        weights = [(f / "weights.safetensors").relative_to(project.folder) for f in folders]
+        depends_on[f"{kind} network"] = [project.fingerprint(path) for path in weights]
     if truth is not None:
         depends_on["ground truth"] = project.fingerprint(project.ground_truth_path.name)
     found = segment_to(
