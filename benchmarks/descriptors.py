@@ -1,12 +1,16 @@
-"""Descriptors: our voxel pass and boxes beside scikit-image on the same labels.
+"""Descriptors: our voxel pass and boxes beside what one would take instead, on the same labels.
 
-    python benchmarks/descriptors.py [--sizes 128 192 256] [--particle 24]
+    python benchmarks/descriptors.py [--edge 256 512] [--threads 1 4]
 
-Rough ellipsoids of two phases on a jittered lattice. Times are the best of three
-after a first call that compiles; every method runs in a process of its own, whose
-largest resident memory above the inputs is shown. scikit-image has no intergrowth, surface
-liberation or oriented boxes: its rows do less. Marching cubes on the raw mask reads
-surfaces 8 to 9 % long. trimesh joins where it is installed.
+Particles of two phases in a packing (`packing.py`). Times are the best of three after a
+first call that compiles; every method runs in a process of its own, whose largest resident
+memory above its inputs is shown in bytes a voxel. Slow methods measure the first particles
+or a part of the volume, and their times are scaled up; the table says where.
+
+What the others give: scikit-image's regionprops count, box and centroid; marching cubes
+the surface (8 to 9 % long on the raw mask); cc3d count, box and centroid; SimpleITK the
+same surface as ours, boxes and more; PoreSpy a table that is as wide as ours. None has
+intergrowth or surface liberation. trimesh's boxes are of minimum volume, as ours are.
 """
 
 from __future__ import annotations
@@ -14,113 +18,188 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import multiprocessing
-import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import psutil
+from packing import packing
 
-BOXES_TRIMESH = 40  # particles timed with trimesh, then scaled up
-
-
-def make_sample(edge: int, particle: int) -> tuple[np.ndarray, np.ndarray]:
-    """Labels and phases of rough ellipsoids, one in each cell of a lattice."""
-    rng = np.random.default_rng(0)
-    labels = np.zeros((edge,) * 3, np.uint32)
-    cell = particle + 2
-    label = 0
-    for z in range(0, edge - cell + 1, cell):
-        for y in range(0, edge - cell + 1, cell):
-            for x in range(0, edge - cell + 1, cell):
-                label += 1
-                axes = rng.uniform(0.3, 0.5, 3) * particle
-                turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
-                centre = cell / 2 + rng.uniform(-1, 1, 3)
-                places = np.moveaxis(np.indices((cell,) * 3), 0, -1) - centre
-                inside = (((places @ turn) / axes) ** 2).sum(-1)
-                inside += rng.normal(0, 0.08, inside.shape)
-                block = labels[z : z + cell, y : y + cell, x : x + cell]
-                block[inside <= 1] = label
-    blotches = np.sin(np.indices(labels.shape, dtype=np.float32).sum(0) / 3) > 0
-    phases = np.where(labels > 0, 1 + blotches, 0).astype(np.uint8)
-    return labels, phases
+PARTICLES = 400  # meshed at most
+BOXES = 30  # fitted at most by trimesh
+PORESPY_EDGE = 128
 
 
-def ours(labels: np.ndarray, phases: np.ndarray) -> None:
-    """The whole table."""
+@dataclass
+class Sample:
+    """Labels and phases, and what methods make of them before the clock starts."""
+
+    labels: np.ndarray
+    phases: np.ndarray
+    n: int
+    threads: int
+    ready: Any = None
+
+
+Call = Callable[[Sample], float]
+"""A measurement; gives the share of the sample that it did."""
+
+
+def table_of_phases() -> Any:
+    """Phases of the packing."""
     from napari_slagseg.data import phase_table_of
-    from napari_slagseg.descriptors import describe_particles
 
     names = ["background", "target", "rest"]
-    table = phase_table_of(names, ["#000000", "#d55e00", "#56b4e9"]).with_target("target")
-    describe_particles(labels, phases, 1.0, table)
+    return phase_table_of(names, ["#000000", "#d55e00", "#56b4e9"]).with_target("target")
 
 
-def ours_voxels(labels: np.ndarray, phases: np.ndarray) -> None:
-    """All sums and surfaces, no boxes."""
-    from napari_slagseg.descriptors.labels_present import label_rows
+def ours(sample: Sample) -> float:
+    """The whole table, oriented boxes included."""
+    from napari_slagseg.descriptors import describe_particles
+
+    describe_particles(sample.labels, sample.phases, 1.0, table_of_phases(), threads=sample.threads)
+    return 1.0
+
+
+def ours_voxels(sample: Sample) -> float:
+    """All sums: counts, centroids, boxes, surfaces, contacts, surface voxels; and hull corners."""
+    from napari_slagseg.data import ThreadRun
+    from napari_slagseg.descriptors.block_sums import MeasureBlock, merged
+    from napari_slagseg.descriptors.labels_present import PhaseSlots
+    from napari_slagseg.descriptors.particles import blocks_in_memory
     from napari_slagseg.descriptors.surface_weights import pair_weights
-    from napari_slagseg.descriptors.voxel_pass import voxel_sums
 
-    rows = label_rows(labels)
-    slots = np.array([2, 0, 1], np.int32)[np.minimum(np.arange(256), 2)]
-    weights, _ = pair_weights((1.0, 1.0, 1.0))
-    voxel_sums(rows.array, phases, rows.row_of, slots, 0, len(rows.labels), weights)
-
-
-def ours_boxes(labels: np.ndarray, phases: np.ndarray) -> None:
-    """Oriented boxes alone (bounding boxes from scipy)."""
-    from scipy.ndimage import find_objects
-
-    from napari_slagseg.descriptors.boxes import particle_boxes
-
-    cuts = find_objects(labels.astype(np.int32))
-    low = np.array([[s.start for s in cut] for cut in cuts], np.int32)
-    high = np.array([[s.stop - 1 for s in cut] for cut in cuts], np.int32)
-    particle_boxes(labels, np.arange(1, len(cuts) + 1), low, high, (1.0, 1.0, 1.0))
+    weights = tuple(pair_weights((1.0, 1.0, 1.0))[0].tolist())
+    run = ThreadRun(blocks_in_memory(sample.labels.shape, sample.threads), sample.threads)
+    task = MeasureBlock(sample.labels, sample.phases, PhaseSlots((1, 2), 0), weights, 0, run.store)
+    results = run.stage("measure", task)
+    sample.ready = run, results, merged(results.values(), 2)[0]
+    return 1.0
 
 
-def regionprops(labels: np.ndarray, phases: np.ndarray) -> None:
-    """Count, box, centroid and target share."""
+def ours_boxes(sample: Sample) -> float:
+    """Oriented boxes, from what the voxel pass found."""
+    from napari_slagseg.descriptors.box_stage import fitted_boxes
+
+    if sample.ready is None:
+        ours_voxels(sample)
+    run, results, sums = sample.ready
+    labels_of = {index: result["labels"] for index, result in results.items()}
+    fitted_boxes(run, labels_of, sums.labels, sums.low, (1.0, 1.0, 1.0), (0.0, 1.0))
+    return 1.0
+
+
+def cuts_of(sample: Sample) -> list[tuple[slice, ...] | None]:
+    """Bounding boxes by scipy, before the clock starts."""
+    if sample.ready is None:
+        from scipy.ndimage import find_objects
+
+        sample.ready = find_objects(sample.labels.astype(np.int32))
+    return sample.ready
+
+
+def regionprops(sample: Sample) -> float:
+    """Count, box, centroid."""
     from skimage.measure import regionprops_table
 
-    properties = ("label", "area", "bbox", "centroid", "mean_intensity")
-    regionprops_table(labels.astype(np.int32), phases == 1, properties=properties)
+    if sample.ready is None:
+        sample.ready = sample.labels.astype(np.int32)
+    regionprops_table(sample.ready, properties=("label", "area", "bbox", "centroid"))
+    return 1.0
 
 
-def marching_cubes(labels: np.ndarray, phases: np.ndarray) -> None:
+def marching_cubes(sample: Sample) -> float:
     """Surface of each particle in its own box."""
-    from scipy.ndimage import find_objects
     from skimage.measure import marching_cubes as mesh
     from skimage.measure import mesh_surface_area
 
-    for label, cut in enumerate(find_objects(labels.astype(np.int32)), start=1):
-        vertices, faces, _, _ = mesh(np.pad(labels[cut] == label, 1).astype(np.float32), 0.5)
-        mesh_surface_area(vertices, faces)
+    done = 0
+    for label, cut in enumerate(cuts_of(sample), start=1):
+        if cut is None or min(s.stop - s.start for s in cut) < 2:
+            continue
+        mask = np.pad(sample.labels[cut] == label, 1).astype(np.float32)
+        mesh_surface_area(*mesh(mask, 0.5)[:2])
+        done += 1
+        if done == PARTICLES:
+            break
+    return done / sample.n
 
 
-def trimesh_boxes(labels: np.ndarray, phases: np.ndarray) -> None:
-    """Oriented boxes of the first `BOXES_TRIMESH` particles."""
+def cc3d_statistics(sample: Sample) -> float:
+    """Count, box, centroid."""
+    import cc3d
+
+    cc3d.statistics(sample.labels)
+    return 1.0
+
+
+def simpleitk(sample: Sample) -> float:
+    """Label shape statistics with perimeters."""
+    import SimpleITK
+
+    SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(sample.threads)
+    if sample.ready is None:
+        sample.ready = SimpleITK.GetImageFromArray(sample.labels)
+    statistics = SimpleITK.LabelShapeStatisticsImageFilter()
+    statistics.ComputePerimeterOn()
+    statistics.ComputeFeretDiameterOff()
+    statistics.ComputeOrientedBoundingBoxOff()
+    statistics.Execute(sample.ready)
+    return 1.0
+
+
+def porespy(sample: Sample) -> float:
+    """Table of all its properties that are numbers, of a part of the volume."""
+    from porespy.metrics import props_to_DataFrame, regionprops_3D
+
+    part = sample.labels[:PORESPY_EDGE, :PORESPY_EDGE, :PORESPY_EDGE]
+    found, numbered = np.unique(part, return_inverse=True)
+    numbered = numbered.reshape(part.shape) + int(found[0] != 0)
+    props_to_DataFrame(regionprops_3D(numbered.astype(np.int32)))
+    return part.size / sample.labels.size
+
+
+def trimesh_boxes(sample: Sample) -> float:
+    """Oriented boxes around voxel corners."""
     import trimesh
-    from scipy.ndimage import find_objects
 
     offsets = np.indices((2, 2, 2)).reshape(3, -1).T - 0.5
-    for label, cut in enumerate(find_objects(labels.astype(np.int32))[:BOXES_TRIMESH], start=1):
-        corners = np.argwhere(labels[cut] == label)[:, None] + offsets
+    done = 0
+    for label, cut in enumerate(cuts_of(sample), start=1):
+        if cut is None:
+            continue
+        corners = np.argwhere(sample.labels[cut] == label)[:, None] + offsets
         trimesh.bounds.oriented_bounds(corners.reshape(-1, 3))
+        done += 1
+        if done == BOXES:
+            break
+    return done / sample.n
 
 
-METHODS: dict[str, Callable[[np.ndarray, np.ndarray], None]] = {
-    "ours: all descriptors": ours,
-    "ours: voxel pass": ours_voxels,
-    "ours: oriented boxes": ours_boxes,
-    "skimage regionprops": regionprops,
-    "skimage marching cubes": marching_cubes,
-    "trimesh boxes": trimesh_boxes,
-}
+@dataclass
+class Method:
+    """What is timed, the package it needs, and whether it takes threads."""
+
+    name: str
+    call: Call
+    needs: str = "napari_slagseg"
+    threaded: bool = False
+
+
+METHODS = (
+    Method("ours: voxel pass", ours_voxels, threaded=True),
+    Method("ours: oriented boxes", ours_boxes, threaded=True),
+    Method("ours: whole table", ours, threaded=True),
+    Method("skimage regionprops", regionprops, "skimage"),
+    Method("skimage marching cubes", marching_cubes, "skimage"),
+    Method("cc3d statistics", cc3d_statistics, "cc3d"),
+    Method("SimpleITK shapes", simpleitk, "SimpleITK"),
+    Method("PoreSpy regionprops_3D", porespy, "porespy"),
+    Method("trimesh boxes", trimesh_boxes, "trimesh"),
+)
 
 
 class PeakMemory:
@@ -141,64 +220,96 @@ class PeakMemory:
     def __exit__(self, *error: object) -> None:
         self.stop.set()
         self.thread.join()
-        self.megabytes = (self.largest - self.start) / 2**20
+        self.bytes = self.largest - self.start
 
 
-def measure(name: str, edge: int, particle: int, repeats: int, pipe: Any) -> None:
-    """Time one method; send seconds, MB above the inputs, particles.
+def measure(name: str, edge: int, threads: int, repeats: int, pipe: Any) -> None:
+    """Time one method; send seconds, bytes above the inputs, particles and the share done.
 
     Memory is watched in a call of its own, so that watching costs no time. A call
-    before it would leave freed memory resident and hide what is taken: so it comes first.
+    before it would leave freed memory resident and hide what is taken: so it comes first,
+    after a tiny one that compiles and imports.
     """
-    tiny = make_sample(2 * particle + 8, particle)
-    METHODS[name](*tiny)  # compiles and imports
-    labels, phases = make_sample(edge, particle)
-    with PeakMemory() as memory:
-        METHODS[name](labels, phases)
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        METHODS[name](labels, phases)
-        times.append(time.perf_counter() - start)
-    pipe.send((min(times), memory.megabytes, int(labels.max())))
+    method = next(m for m in METHODS if m.name == name)
+
+    def sample(of_edge: int) -> Sample:
+        labels, phases, _ = packing(of_edge)
+        return Sample(labels, phases, len(np.unique(labels[labels > 0])), threads)
+
+    try:
+        method.call(sample(40))
+        full = sample(edge)
+        with PeakMemory() as memory:
+            share = method.call(full)
+        times = []
+        for _ in range(repeats):
+            start = time.perf_counter()
+            method.call(full)
+            times.append(time.perf_counter() - start)
+    except ImportError as error:
+        pipe.send(f"is not complete: {error}")
+        return
+    pipe.send((min(times) / share, memory.bytes, full.n, share))
+
+
+def timed(method: Method, edge: int, threads: int, repeats: int) -> Any:
+    """`measure` in a process of its own; a text where it failed."""
+    context = multiprocessing.get_context("spawn")
+    receive, send = context.Pipe(duplex=False)
+    task = (method.name, edge, threads, repeats, send)
+    process = context.Process(target=measure, args=task)
+    process.start()
+    send.close()  # so that a child that dies ends the wait
+    try:
+        return receive.recv()
+    except EOFError:
+        return "ended without a result"
+    finally:
+        process.join()
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", type=int, nargs="+", default=[128, 192, 256])
-    parser.add_argument("--particle", type=int, default=24, help="diameter in voxels")
+    parser.add_argument("--edge", type=int, nargs="+", default=[256, 512])
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 4])
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
-    context = multiprocessing.get_context("spawn")
-    print(f"{'method':24} {'edge':>5} {'n':>6} {'s':>8} {'Mvox/s':>8} {'ms/part.':>9} {'+MB':>7}")
-    for edge in arguments.sizes:
-        seconds: dict[str, float] = {}
-        for name in METHODS:
-            if name.startswith("trimesh") and importlib.util.find_spec("trimesh") is None:
-                print(f"{name:24} {edge:5}  trimesh is not installed")
+    for edge in arguments.edge:
+        print(f"\n{edge}^3 voxels")
+        print(f"{'method':24} {'threads':>7} {'s':>8} {'Mvox/s':>8} {'ms/part.':>9} {'B/voxel':>8}")
+        seconds: dict[tuple[str, int], float] = {}
+        for method in METHODS:
+            if importlib.util.find_spec(method.needs) is None:
+                print(f"{method.name:24} {method.needs} is not installed")
                 continue
-            receive, send = context.Pipe(duplex=False)
-            task = (name, edge, arguments.particle, arguments.repeats, send)
-            process = context.Process(target=measure, args=task)
-            process.start()
-            send.close()  # so that a child that dies ends the wait
-            try:
-                taken, memory, n = receive.recv()
-            except EOFError:
-                sys.exit(f"{name} at {edge} ended without a result.")
-            process.join()
-            if name.startswith("trimesh"):
-                taken *= n / min(n, BOXES_TRIMESH)
-            seconds[name] = taken
-            rate, each = edge**3 / taken / 1e6, 1e3 * taken / n
-            print(f"{name:24} {edge:5} {n:6} {taken:8.3f} {rate:8.1f} {each:9.3f} {memory:7.0f}")
-        peers = seconds["skimage regionprops"] + seconds["skimage marching cubes"]
-        passes, whole = seconds["ours: voxel pass"], seconds["ours: all descriptors"]
-        print(
-            f"  regionprops + marching cubes / voxel pass: {peers / passes:.1f}; "
-            f"/ all descriptors, boxes included: {peers / whole:.1f}\n"
-        )
+            for threads in arguments.threads if method.threaded else arguments.threads[:1]:
+                found = timed(method, edge, threads, arguments.repeats)
+                if isinstance(found, str):
+                    print(f"{method.name:24} {found}")
+                    continue
+                taken, memory, n, share = found
+                seconds[method.name, threads] = taken
+                scaled = "" if share == 1 else f"  scaled up from {share:.2%}"
+                print(
+                    f"{method.name:24} {threads:7} {taken:8.3f} {edge**3 / taken / 1e6:8.1f} "
+                    f"{1e3 * taken / n:9.3f} {memory / edge**3:8.2f}{scaled}"
+                )
+        _ratios(seconds, arguments.threads)
+
+
+def _ratios(seconds: dict[tuple[str, int], float], threads: list[int]) -> None:
+    one = threads[0]
+    try:
+        peers = seconds["skimage regionprops", one] + seconds["skimage marching cubes", one]
+        for count in threads:
+            faster = peers / seconds["ours: voxel pass", count]
+            print(f"regionprops + marching cubes / voxel pass, {count} threads: {faster:.1f}")
+        for count in threads:
+            faster = seconds["trimesh boxes", one] / seconds["ours: oriented boxes", count]
+            print(f"trimesh / oriented boxes, {count} threads: {faster:.1f}")
+    except KeyError as missing:
+        print(f"no ratio: {missing} was not measured")
 
 
 if __name__ == "__main__":

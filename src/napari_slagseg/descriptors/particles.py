@@ -28,6 +28,9 @@ from napari_slagseg.descriptors.surface_weights import pair_weights
 _EDGES = (64, 128, 512)
 """Blocks of volumes in memory: long lines, and buffers that stay in a core's own cache."""
 
+_FLATTEST = 16
+"""Planes of such a block at least, as two more are read."""
+
 
 def checked_shapes(
     particles: VolumeLike, phases: VolumeLike, axes: int
@@ -121,13 +124,23 @@ def describe_particles(
         from numba import get_num_threads
 
         threads = get_num_threads()
-    shape = tuple(max(1, n) for n in particles.shape)
-    layers = checked_erosion(erosion_voxels)
-    edges = tuple(max(edge, 4 * layers) for edge in _EDGES)
-    run = ThreadRun(BlockGrid.of(shape, edges), threads, progress, cancel)
+    grid = blocks_in_memory(particles.shape, threads, checked_erosion(erosion_voxels))
+    run = ThreadRun(grid, threads, progress, cancel)
     return describe_blocks(
         particles, phases, voxel_size_um, table, run, erosion_voxels=erosion_voxels
     )
+
+
+def blocks_in_memory(shape: tuple[int, ...], threads: int, layers: int = 0) -> BlockGrid:
+    """Blocks of a volume in memory, enough of them for the threads."""
+    whole = tuple(max(1, n) for n in shape)
+    # what an erosion reads around a block is to be less than the block
+    depth, *others = (max(edge, 4 * layers) for edge in _EDGES)
+    grid = BlockGrid.of(whole, (depth, *others))
+    while len(grid) < 2 * threads and depth >= 2 * max(_FLATTEST, 4 * layers):
+        depth //= 2
+        grid = BlockGrid.of(whole, (depth, *others))
+    return grid
 
 
 def describe_blocks(
@@ -297,6 +310,7 @@ def surface_area(mask: NDArray[np.generic], spacing: float | VoxelSize = (1.0, 1
 
 
 __all__ = [
+    "blocks_in_memory",
     "checked_erosion",
     "checked_shapes",
     "describe_blocks",
