@@ -17,6 +17,7 @@ set against is measured in the same run.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import time
 from collections.abc import Callable
@@ -160,7 +161,10 @@ def compare(args: argparse.Namespace) -> None:
             rows.append(("ours, openvino bf16", ours(precision="bf16"), by_tile))
     if args.blended:
         rows.append(("ours, Gaussian overlap 0.5", ours(average=True, halo=0), 8 * plain))
-    for overlap in (0.5, 0.0):
+    overlaps = (0.5, 0.0) if importlib.util.find_spec("monai") else ()
+    if not overlaps:
+        print("MONAI is not installed, so there is nothing to compare with: pip install monai")
+    for overlap in overlaps:
 
         def monai(overlap: float = overlap) -> NDArray[np.uint8]:
             return sliding_window(ct, trained, tile, overlap, device, chosen.precision)
