@@ -48,9 +48,11 @@ class Inputs:
 def run_of(inputs: Inputs) -> Any:
     """Blocks in threads."""
     from napari_slagseg.data import BlockGrid, ThreadRun
-    from napari_slagseg.segmentation.separation import BLOCK_EDGE
+    from napari_slagseg.segmentation.separation import block_edge
 
-    return ThreadRun(BlockGrid.of(inputs.phases.shape, BLOCK_EDGE), inputs.threads)
+    return ThreadRun(
+        BlockGrid.of(inputs.phases.shape, block_edge(inputs.phases.size)), inputs.threads
+    )
 
 
 def ours_watershed(inputs: Inputs) -> Any:
