@@ -45,58 +45,54 @@ def cut_weights(weights: NDArray[np.int64]) -> NDArray[np.int64]:
     return cut
 
 
-# Three plain loops rather than one: each is then done for many cubes at once, in the
-# processor's wide registers, which the compiler gives up where a loop writes several arrays.
+# Lines of a cube: `a` at its low corner, `b` after it along y, `c` and `d` the same along z;
+# one place longer than there are cubes. Three plain loops rather than one: each is then done
+# for many cubes at once, in the processor's wide registers, which the compiler gives up where
+# a loop writes several arrays or where values are wider than the codes.
 
 
 @njit(cache=True, nogil=True)
-def mixed_cubes(a0, a1, b0, b1, c0, c1, d0, d1, mixed):  # type: ignore[no-untyped-def]
+def mixed_cubes(a, b, c, d, mixed):  # type: ignore[no-untyped-def]
     """Which corners of each cube of a line differ from its first: 0 for most."""
     for x in range(mixed.size):
-        o = a0[x]
+        o = a[x]
         mixed[x] = (
-            np.uint8(a1[x] != o) << 1
-            | np.uint8(b0[x] != o) << 2
-            | np.uint8(b1[x] != o) << 3
-            | np.uint8(c0[x] != o) << 4
-            | np.uint8(c1[x] != o) << 5
-            | np.uint8(d0[x] != o) << 6
-            | np.uint8(d1[x] != o) << 7
+            np.uint8(a[x + 1] != o) << 1
+            | np.uint8(b[x] != o) << 2
+            | np.uint8(b[x + 1] != o) << 3
+            | np.uint8(c[x] != o) << 4
+            | np.uint8(c[x + 1] != o) << 5
+            | np.uint8(d[x] != o) << 6
+            | np.uint8(d[x + 1] != o) << 7
         )
 
 
 @njit(cache=True, nogil=True)
-def other_codes(a0, a1, b0, b1, c0, c1, d0, d1, other):  # type: ignore[no-untyped-def]
-    """By what the second code of cubes of two codes differs from the first, bit by bit."""
+def other_codes(a, b, c, d, other):  # type: ignore[no-untyped-def]
+    """Second code of cubes of two codes; of others some number."""
     for x in range(other.size):
-        o = a0[x]
-        other[x] = (
-            (a1[x] ^ o) | (b0[x] ^ o) | (b1[x] ^ o) | (c0[x] ^ o)
-            | (c1[x] ^ o) | (d0[x] ^ o) | (d1[x] ^ o)
+        o = a[x]
+        # every difference is 0 or the same
+        other[x] = o ^ (
+            (a[x + 1] ^ o) | (b[x] ^ o) | (b[x + 1] ^ o) | (c[x] ^ o)
+            | (c[x + 1] ^ o) | (d[x] ^ o) | (d[x + 1] ^ o)
         )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
-def cubes_of_many(a0, a1, b0, b1, c0, c1, d0, d1, many):  # type: ignore[no-untyped-def]
-    """Whether cubes have more than two codes: differences that are neither 0 nor all bits."""
+def cubes_of_many(a, b, c, d, other, many):  # type: ignore[no-untyped-def]
+    """Whether cubes have more than two codes: a corner is neither the first nor the second."""
     for x in range(many.size):
-        o = a0[x]
-        e1 = a1[x] ^ o
-        e2 = b0[x] ^ o
-        e3 = b1[x] ^ o
-        e4 = c0[x] ^ o
-        e5 = c1[x] ^ o
-        e6 = d0[x] ^ o
-        e7 = d1[x] ^ o
-        e = e1 | e2 | e3 | e4 | e5 | e6 | e7
+        o = a[x]
+        p = other[x]
         many[x] = (
-            ((e1 != 0) & (e1 != e))
-            | ((e2 != 0) & (e2 != e))
-            | ((e3 != 0) & (e3 != e))
-            | ((e4 != 0) & (e4 != e))
-            | ((e5 != 0) & (e5 != e))
-            | ((e6 != 0) & (e6 != e))
-            | ((e7 != 0) & (e7 != e))
+            ((a[x + 1] != o) & (a[x + 1] != p))
+            | ((b[x] != o) & (b[x] != p))
+            | ((b[x + 1] != o) & (b[x + 1] != p))
+            | ((c[x] != o) & (c[x] != p))
+            | ((c[x + 1] != o) & (c[x + 1] != p))
+            | ((d[x] != o) & (d[x] != p))
+            | ((d[x + 1] != o) & (d[x + 1] != p))
         )
 
 
@@ -159,36 +155,39 @@ def _add_many(k0, k1, k2, k3, k4, k5, k6, k7, cut, edges, inner):  # type: ignor
 
 @njit(cache=True, nogil=True)
 def add_cubes(  # type: ignore[no-untyped-def]
-    a0, a1, b0, b1, c0, c1, d0, d1, mixed, other, many, places, n, cut, edges, inner
+    a, b, c, d, mixed, other, many, places, n, cut, edges, inner
 ):
     """Add what cubes cut to their codes (`edges`) and to the inside of particles (`inner`)."""
     for i in range(n):
         x = places[i]
         if many[x]:
             _add_many(
-                np.int64(a0[x]), np.int64(a1[x]), np.int64(b0[x]), np.int64(b1[x]),
-                np.int64(c0[x]), np.int64(c1[x]), np.int64(d0[x]), np.int64(d1[x]),
+                np.int64(a[x]), np.int64(a[x + 1]), np.int64(b[x]), np.int64(b[x + 1]),
+                np.int64(c[x]), np.int64(c[x + 1]), np.int64(d[x]), np.int64(d[x + 1]),
                 cut, edges, inner,
             )  # fmt: skip
             continue
         weight = cut[mixed[x]]
-        one = a0[x]
-        two = one ^ other[x]
+        one = a[x]
+        two = other[x]
         edges[one] += weight
         edges[two] += weight
         inner[one >> 1] += weight * (one >> 1 == two >> 1)
 
 
 @njit(cache=True, nogil=True)
-def surface_flags(here, before, after, up, down, below, above, flags):  # type: ignore[no-untyped-def]
-    """Voxels of particles with one of six neighbours outside of the same particle."""
+def surface_flags(here, up, down, below, above, flags):  # type: ignore[no-untyped-def]
+    """Voxels of particles with one of six neighbours outside of the same particle.
+
+    `here` begins one voxel before the others. Codes of one particle differ in the last bit alone.
+    """
     for x in range(flags.size):
-        c = here[x]
+        code = here[x + 1]
         differs = (
-            (c ^ before[x]) | (c ^ after[x]) | (c ^ up[x])
-            | (c ^ down[x]) | (c ^ below[x]) | (c ^ above[x])
+            (code ^ here[x]) | (code ^ here[x + 2]) | (code ^ up[x])
+            | (code ^ down[x]) | (code ^ below[x]) | (code ^ above[x])
         )  # fmt: skip
-        flags[x] = (differs > 1) & (c > 1)
+        flags[x] = (differs > 1) & (code > 1)
 
 
 @njit(cache=True, nogil=True)

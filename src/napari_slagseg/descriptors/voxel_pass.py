@@ -136,10 +136,10 @@ def _measure(  # type: ignore[no-untyped-def]
             n_extents[:] = 0
             for j in range(outer[1]):
                 q = j + 1 - halo[1]
-                a = labels_layout[0] + k * labels_layout[1] + j * labels_layout[2]
-                b = phases_layout[0] + k * phases_layout[1] + j * phases_layout[2]
-                line = labels[a : a + outer[2]]
-                beside = phases[b : b + outer[2]]
+                at = labels_layout[0] + k * labels_layout[1] + j * labels_layout[2]
+                line = labels[at : at + outer[2]]
+                at = phases_layout[0] + k * phases_layout[1] + j * phases_layout[2]
+                beside = phases[at : at + outer[2]]
                 n_runs = run_starts(line, beside, line_flags, line_words, starts)
                 owned = 1 <= p <= depth and 1 <= q <= height
                 place[0] = start[0] + p - 1
@@ -172,36 +172,28 @@ def _measure(  # type: ignore[no-untyped-def]
         below = planes[(p + 2) % 3]
         if p > 1 or (p == 1 and halo[0] == 0):
             for q in range(halo[1], height + 1):
-                a0 = below[q, first_x : first_x + n_x]
-                a1 = below[q, first_x + 1 : first_x + 1 + n_x]
-                b0 = below[q + 1, first_x : first_x + n_x]
-                b1 = below[q + 1, first_x + 1 : first_x + 1 + n_x]
-                c0 = here[q, first_x : first_x + n_x]
-                c1 = here[q, first_x + 1 : first_x + 1 + n_x]
-                d0 = here[q + 1, first_x : first_x + n_x]
-                d1 = here[q + 1, first_x + 1 : first_x + 1 + n_x]
-                mixed_cubes(a0, a1, b0, b1, c0, c1, d0, d1, flags[:n_x])
+                a = below[q, first_x : first_x + n_x + 1]
+                b = below[q + 1, first_x : first_x + n_x + 1]
+                c = here[q, first_x : first_x + n_x + 1]
+                d = here[q + 1, first_x : first_x + n_x + 1]
+                mixed_cubes(a, b, c, d, flags[:n_x])
                 n = not_zero(flags, words, places)
                 if n:
-                    other_codes(a0, a1, b0, b1, c0, c1, d0, d1, other[:n_x])
-                    cubes_of_many(a0, a1, b0, b1, c0, c1, d0, d1, many[:n_x])
-                    add_cubes(
-                        a0, a1, b0, b1, c0, c1, d0, d1,
-                        flags, other, many, places, n, cut, edges, inner,
-                    )  # fmt: skip
+                    other_codes(a, b, c, d, other[:n_x])
+                    cubes_of_many(a, b, c, d, other, many[:n_x])
+                    add_cubes(a, b, c, d, flags, other, many, places, n, cut, edges, inner)
         if p > 1:
             # flags of the cubes go further than those of the voxels
             words[:] = 0
             before = planes[(p + 1) % 3]
             for q in range(1, height + 1):
-                middle = below[q, 1 : width + 1]
                 surface_flags(
-                    middle, below[q, :width], below[q, 2 : width + 2], below[q - 1, 1 : width + 1],
+                    below[q, : width + 2], below[q - 1, 1 : width + 1],
                     below[q + 1, 1 : width + 1], before[q, 1 : width + 1], here[q, 1 : width + 1],
                     flags[:width],
                 )  # fmt: skip
                 n = not_zero(flags, words, places)
-                add_surface(middle, places, n, surface)
+                add_surface(below[q, 1:], places, n, surface)
             words[:] = 0
     return True, pieces[:n_pieces], points[:n_points]
 
