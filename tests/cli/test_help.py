@@ -34,7 +34,8 @@ def test_top_help_lists_every_command_in_the_order_of_the_work(slagseg):
     assert "slagseg new slag --ct" in answer.out
     assert NAMES == [
         "demo", "phantom", "new", "register", "annotate", "train", "segment", "measure", "report",
-        "run", "plan", "status", "view", "place", "predict", "describe", "score", "cluster",
+        "run", "plan", "status", "view", "place", "predict", "separate", "describe", "score",
+        "cluster",
     ]  # fmt: skip
 
 

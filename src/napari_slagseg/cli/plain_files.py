@@ -164,6 +164,61 @@ def predict(console: Console, ct: Path, **values: Any) -> None:
 
 
 @click.command()
+@click.argument("phases", type=_FILE)
+@click.argument("probability", type=_FILE)
+@click.option("--out", required=True, type=_FILE, help="Zarr store for the array particles.")
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.5,
+    show_default=True,
+    help="Probability above which a voxel is part of a marker.",
+)
+@click.option(
+    "--minimum-voxels",
+    type=click.IntRange(0),
+    default=100,
+    show_default=True,
+    help="Smaller particles are removed.",
+)
+@click.option(
+    "--voxel-size",
+    type=Numbers(float, (1, 3)),
+    metavar="UM",
+    help="Edge of a voxel in micrometres: one number, or three as Z,Y,X. Not needed "
+    "where the phases' file states it.",
+)
+@resource_options
+@framed
+def separate(console: Console, phases: Path, probability: Path, **values: Any) -> None:
+    """Separate touching particles by predictions of any network.
+
+    PHASES holds a phase id per voxel (0: background), PROBABILITY how sure it is that
+    a voxel lies inside a particle (0 to 255 for 0 to 1), both as uint8; each is a
+    TIFF, an NPY or an array of a Zarr store.
+    """
+    from napari_slagseg.workflow.plain import separate_files
+
+    with ctrl_c_cancels(console) as cancel:
+        found = separate_files(
+            phases,
+            probability,
+            out=values["out"],
+            threshold=values["threshold"],
+            minimum_voxels=values["minimum_voxels"],
+            voxel_size_um=voxel_size(values),
+            resources=resources(values),
+            progress=console.progress,
+            cancel=cancel,
+        )
+    console.result(
+        found,
+        f"{found['particles']:,} particles were found, with markers above "
+        f"{found['threshold']:g}; stored in {found['out']}.",
+    )
+
+
+@click.command()
 @click.argument("particles", type=_FILE)
 @click.argument("phases", type=_FILE)
 @click.option(
@@ -266,4 +321,4 @@ def _shown(value: Any) -> str:
     return str(value)
 
 
-__all__ = ["describe", "place", "predict", "score"]
+__all__ = ["describe", "place", "predict", "score", "separate"]
