@@ -8,6 +8,7 @@ from napari_slagseg.io.atomic import (
     write_error,
 )
 from napari_slagseg.io.colours import COLOUR_TOLERANCE, match_colours
+from napari_slagseg.io.conversion import convert_volume
 from napari_slagseg.io.fingerprints import fingerprint
 from napari_slagseg.io.grey_maps import read_grey_map
 from napari_slagseg.io.landmarks import read_landmarks, write_landmarks
@@ -66,6 +67,7 @@ __all__ = [
     "check_disk",
     "check_writable",
     "check_zarr_volume",
+    "convert_volume",
     "create_result_arrays",
     "find_pyramid",
     "fingerprint",

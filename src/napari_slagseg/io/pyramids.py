@@ -135,7 +135,7 @@ def _next(level: Level, shape: Triple, kind: Kind) -> tuple[Level, Triple, Tripl
     return Level(path, whole, offsets), factors, picks  # type: ignore[return-value]
 
 
-def _planewise(source: VolumeLike) -> bool:
+def planewise(source: VolumeLike) -> bool:
     """Whether a plane is decoded at once, so that blocks should hold whole planes."""
     return getattr(source, "chunks", (0,))[0] == 1
 
@@ -158,7 +158,7 @@ def _build(
     while max(shape) > COARSEST:
         level, factors, picks = _next(level, shape, kind)
         shape = tuple(-(-n // f) for n, f in zip(shape, factors))  # type: ignore[assignment]
-        shard_depth = CHUNK if _planewise(fine) else SHARD
+        shard_depth = CHUNK if planewise(fine) else SHARD
         if level.path not in group or group[level.path].shape != shape:
             add_array(
                 group,
@@ -169,7 +169,7 @@ def _build(
                 shard_depth=shard_depth,
             )
         target = ZarrVolume(str(path), f"{inner}/{level.path}" if inner else level.path)
-        edges = (shard_depth, *shape[1:]) if _planewise(fine) else (SHARD,) * 3
+        edges = (shard_depth, *shape[1:]) if planewise(fine) else (SHARD,) * 3
         blocks = list(BlockGrid.of(shape, edges))
         task = HalveBlock(fine, target, factors, picks)
         if run is not None:
@@ -221,7 +221,8 @@ def add_levels(
     ----------
     store : path
     name : str
-        Of the image (``particles``), as `create_result_arrays` made it.
+        Of the image (``particles``), as `create_result_arrays` made it; empty where
+        the store itself is the image.
     kind : {"labels", "grey"}
     run : BlockRun, optional
         Where to work; its stages get blocks of the *levels*, not of its grid. In this
@@ -237,15 +238,15 @@ def add_levels(
     """
     path = Path(store)
     try:
-        group = zarr.open_group(path / name, mode="r+")
-        finest = ZarrVolume(str(path), f"{name}/0")
+        group = zarr.open_group(path / name if name else path, mode="r+")
+        finest = ZarrVolume(str(path), f"{name}/0" if name else "0")
         found = multiscale(dict(group.attrs), str(path / name))
         if found is None or found.level != "0":
             raise SlagsegError(f"{path / name} is no OME-Zarr image that this program made.")
         size = found.voxel_size_um
-        levels = _build(group, path, name, finest, kind, run, f"levels-{name}", part)
+        levels = _build(group, path, name, finest, kind, run, f"levels-{name or kind}", part)
         whole = (Level("0", (1.0,) * 3, (0.0,) * 3), *levels)
-        group.attrs.update(image_attributes(name, 3, size, whole))
+        group.attrs.update(image_attributes(name or path.stem, 3, size, whole))
     except OSError as error:
         raise write_error(path, error) from error
     return multiscale_levels(path, name)
@@ -344,5 +345,6 @@ __all__ = [
     "add_levels",
     "find_pyramid",
     "multiscale_levels",
+    "planewise",
     "pyramid_beside",
 ]

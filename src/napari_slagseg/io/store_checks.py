@@ -83,9 +83,9 @@ def check_zarr_volume(volume: Any, *, missing: Literal["error", "background"] | 
         where += f", and {odd} has other voxels than the fill value right beside a missing one"
     raise SlagsegError(
         f"{where}. Zarr would take them for {volume.array.fill_value}. Copy the store again and "
-        "compare the numbers of files. If the program that wrote it left out what is empty, say "
-        "so with missing='background', or convert the store once (see 'Large volumes' in the "
-        "manual)."
+        "compare the numbers of files. If the program that wrote it left out what is empty, "
+        "convert the store once (see 'Large volumes' in the manual); from Python, "
+        "missing='background' says so."
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -210,6 +211,7 @@ class TiffPlanes(PlaneVolume):
             with self._reading, _complaints() as complaints:
                 if self._file is None:
                     self._file = tifffile.TiffFile(self.path)
+                    weakref.finalize(self, self._file.close)
                 page = self._file.series[self.series].pages[z]
                 plane = np.zeros(self.shape[1:], self.dtype) if page is None else page.asarray()
             if complaints:

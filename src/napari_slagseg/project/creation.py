@@ -59,6 +59,7 @@ def create_project(
         raise SlagsegError("A project needs at least one mineral map (--map FILE).")
     size = tuple(voxel_size_um) if isinstance(voxel_size_um, Sequence) else voxel_size_um
     volume = io.read_volume(ct, size, raw=raw)
+    io.check_zarr_volume(volume.data)
     table = io.read_legend(legend, target=target)
     taken: set[str] = set()
     loaded: list[MineralMap] = []
