@@ -38,7 +38,7 @@ multiples of this.
 """
 
 LEVEL = 1
-"""Of zstd, for labels: smaller and faster than level 3 on particles."""
+"""Of zstd, for labels: as small as level 3 on particles, and faster."""
 
 _MARK = "napari_slagseg"
 _LAYER_BYTES = 1 << 26
