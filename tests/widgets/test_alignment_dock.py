@@ -256,7 +256,7 @@ def test_states_by_button_and_key(dock, viewer, qtbot):
 
 def test_the_sheet_in_the_main_viewer_follows(dock, viewer, qtbot):
     sheet = viewer.layers["cut in the CT"]
-    before = sheet.data.copy()
+    before = np.asarray(sheet.data)
     dock.cutouts.step.setValue(4.0)
     dock.cutouts.pad["Page Up"].click()
     assert stored(dock).cutouts[0].centre_zyx[0] == pytest.approx(14.0)

@@ -235,3 +235,9 @@ def test_a_plane_that_cannot_be_read_is_told_in_the_end(qtbot):
         level[4]
     with pytest.raises(OSError, match="cut short"):
         level[4]
+
+
+def test_contrast_is_not_fooled_by_what_repeats_itself():
+    z = np.arange(1000)
+    data = np.where(z % 25 < 12, 40, 200).astype(np.uint8)[:, None, None]
+    assert contrast_limits(np.broadcast_to(data, (1000, 200, 200))) == (40, 200)
