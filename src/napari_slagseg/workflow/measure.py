@@ -105,6 +105,7 @@ def run(
         "measure",
         {
             "segmentation": project.fingerprint("segmentation.zarr"),
+            "voxel_size_um": list(project.voxel_size_um),
             "target": classes.target,
             "erosion_voxels": config.erosion_voxels,
         },
