@@ -57,7 +57,9 @@ def random_case(size: str, edge: int) -> tuple[NDArray[np.uint16], TrainedNetwor
     rng = np.random.default_rng(0)
     grey = gaussian_filter(rng.standard_normal((edge,) * 3, dtype=np.float32), 2)
     ct = (32_768 + 8_000 * grey / grey.std()).clip(0, 65_535).astype(np.uint16)
-    table = phase_table_of(["background", "a", "b", "c"], ["#000000", "#d55e00", "#56b4e9", "#009e73"])
+    table = phase_table_of(
+        ["background", "a", "b", "c"], ["#000000", "#d55e00", "#56b4e9", "#009e73"]
+    )
     limits = (0.0, 65_535.0)
     card = NetworkCard("phase", SIZES[size], 4, table, limits, (1.0, 1.0, 1.0))
     network = build_unet(4, SIZES[size], seed=0).eval()

@@ -59,7 +59,9 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     "Single steps on plain files": {
         "place": Entry("plain_files", "Place one mineral map, or a grey image of a cut, in a CT."),
         "predict": Entry("plain_files", "Segment a CT with trained networks."),
-        "separate": Entry("plain_files", "Separate touching particles by predictions of any network."),
+        "separate": Entry(
+            "plain_files", "Separate touching particles by predictions of any network."
+        ),
         "describe": Entry("plain_files", "Measure labelled particles."),
         "score": Entry("plain_files", "Score a segmentation against the truth."),
     },

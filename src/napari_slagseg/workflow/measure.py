@@ -99,6 +99,8 @@ def run(
     )
     phases = project.segmentation_volume("phases")
     particles = project.segmentation_volume("particles")
+    for volume in (phases, particles):
+        io.check_zarr_volume(volume)
     z, y, x = particles.shape
     with open_run(
         project,

@@ -148,6 +148,7 @@ def segment_to(
     from napari_slagseg.networks import planned_prediction, prediction_task
     from napari_slagseg.networks.prediction.settings import in_words
 
+    io.check_zarr_volume(volume.data)
     shape = volume.shape
     settings, bytes_needed = planned_prediction(networks, prediction_settings(config))
     decides = {**depends_on, "prediction": settings.to_json()}

@@ -148,6 +148,8 @@ def describe_files(
     spacing = checked_voxel_size(size if isinstance(size, (int, float)) else tuple(size))
     labels = io.shared_volume(io.open_labels(particles, what="particle labels"))
     ids = io.shared_volume(io.open_labels(phases, what="phases"))
+    for volume in (labels, ids):
+        io.check_zarr_volume(volume)
     if tuple(labels.shape) != tuple(ids.shape):
         raise SlagsegError(
             f"{particles} has the shape {tuple(labels.shape)} and {phases} {tuple(ids.shape)}; "

@@ -71,6 +71,8 @@ def separate_files(
         raise SlagsegError(f"{target} must end in .zarr: particles are stored by blocks.")
     found = io.shared_volume(io.open_labels(phases, what="phases"))
     sure = io.shared_volume(io.open_labels(probability, what="particle probability"))
+    for volume in (found, sure):
+        io.check_zarr_volume(volume)
     shape = _checked_shape(phases, found, probability, sure)
     size = voxel_size_um if voxel_size_um is not None else io.stored_voxel_size(phases)
     spacing = None
