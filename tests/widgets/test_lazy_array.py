@@ -179,14 +179,6 @@ def test_contrast_comes_from_a_small_part_of_the_voxels(chunks):
     assert high > 1000 + 0.8 * 4000
 
 
-def test_contrast_of_a_stored_coarse_level_reads_nothing_else():
-    fine = Counting(np.zeros((512, 512, 512), np.uint8))
-    coarse = Counting(np.arange(64**3, dtype=np.uint8).reshape(64, 64, 64))
-    low, high = contrast_limits(fine, LazyArray(DirectReader(coarse)))
-    assert fine.read == 0
-    assert (low, high) == (1, 254)
-
-
 def many_chunks():
     """Labels in 10 x 10 chunks a slab, and the level after them."""
     fine = np.random.default_rng(0).integers(0, 9, (40, 161, 160)).astype(np.uint32)

@@ -79,7 +79,7 @@ def add_ct(viewer: napari.Viewer, session: Session) -> None:
         layer_data(levels),
         name=CT_LAYER,
         colormap="gray",
-        contrast_limits=contrast_limits(stored[0], stored[-1] if len(stored) > 1 else None),
+        contrast_limits=contrast_limits(stored[0]),
         **placement(volume.voxel_size_um),
     )
     arrivals.follow(layer)

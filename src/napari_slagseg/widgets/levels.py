@@ -89,21 +89,16 @@ def layer_data(levels: Sequence[LazyArray]) -> Any:
     return list(levels) if len(levels) > 1 else levels[0]
 
 
-def contrast_limits(data: Any, coarse: Any = None) -> tuple[float, float]:
+def contrast_limits(data: Any) -> tuple[float, float]:
     """0.5 and 99.5 per cent of the grey values, from a small part of the voxels.
 
     Parameters
     ----------
     data : VolumeLike
-        Volume at full resolution. Of a large one, pieces in a regular pattern are
-        read, about one per cent.
-    coarse : VolumeLike, optional
-        A stored coarse level, which is read instead.
+        Volume at full resolution; of a large one about one per cent is read. A coarse
+        level would not do: its means leave out the darkest and the brightest.
     """
-    if coarse is not None and np.prod(coarse.shape, dtype=float) <= 8 * _SAMPLE_VOXELS:
-        sample = np.asarray(coarse[:, :, :]).ravel()
-    else:
-        sample = np.concatenate([np.asarray(piece).ravel() for piece in _pieces(data)])
+    sample = np.concatenate([np.asarray(piece).ravel() for piece in _pieces(data)])
     sample = sample[:: max(1, sample.size // _SAMPLE_VOXELS)]
     low, high = np.percentile(sample, (0.5, 99.5))
     return (float(low), float(high)) if high > low else (float(low), float(low) + 1)
