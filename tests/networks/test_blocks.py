@@ -23,7 +23,7 @@ from napari_slagseg.networks import (
     prediction_task,
 )
 from napari_slagseg.networks.checkpoints import save_weights
-from napari_slagseg.networks.prediction import block_task, predictor
+from napari_slagseg.networks.prediction import block_task, devices, predictor
 from napari_slagseg.networks.prediction.cost import passes_per_voxel, tile_count
 from napari_slagseg.networks.prediction.devices import CudaRoute
 from napari_slagseg.networks.prediction.grey_values import (
@@ -280,6 +280,18 @@ def test_workers_share_gpus_in_turn():
         "cuda:1",
     ]
     assert device_of_worker(3, gpus=0) == "cpu"
+
+
+def test_a_worker_takes_the_gpu_of_its_number(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert devices.worker_device("cuda") == torch.device("cuda")
+    monkeypatch.setenv(devices.RANK, "3")
+    assert devices.worker_device("cuda") == torch.device("cuda:1")
+    assert devices.worker_device("cuda:0") == torch.device("cuda:0")
+    assert devices.worker_device("cpu") == torch.device("cpu")
+    monkeypatch.setattr(devices, "_assigned", {"rank": 2})
+    assert devices.worker_device("cuda") == torch.device("cuda:0")
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.int32, np.float32, float])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +17,9 @@ from napari_slagseg.networks.prediction.grey_values import (
     eight_bit_tensor,
     for_device,
 )
+
+RANK = "SLAGSEG_WORKER"
+"""Environment variable with a worker process's number on its machine, from 0."""
 
 _assigned: dict[str, int] = {}
 
@@ -40,15 +44,16 @@ def assign_worker(rank: int) -> None:
 
 
 def worker_device(name: str) -> torch.device:
-    """Device of settings, as this worker understands it.
+    """Device of settings, as this worker understands it: "cuda" is the GPU of its number.
 
     Raises
     ------
     SlagsegError
         If there is none by that name.
     """
-    if name == "cuda" and "rank" in _assigned:
-        name = device_of_worker(_assigned["rank"])
+    rank = _assigned.get("rank", os.environ.get(RANK))
+    if name == "cuda" and rank is not None:
+        name = device_of_worker(int(rank))
     return pick_device(name)
 
 
@@ -176,6 +181,7 @@ def route_to(device: torch.device) -> Route:
 
 
 __all__ = [
+    "RANK",
     "Answered",
     "CpuRoute",
     "CudaRoute",

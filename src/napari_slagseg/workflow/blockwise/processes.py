@@ -39,7 +39,7 @@ class _Worker:
     """One process, and the thread of this one that speaks to it."""
 
     def __init__(self, pool: ProcessBackend, number: int) -> None:
-        self._pool = pool
+        self._pool, self._number = pool, number
         self._log = pool.logs / f"worker-{number}.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._knows = -1
@@ -78,6 +78,8 @@ class _Worker:
 
     def _started(self) -> subprocess.Popen[bytes]:
         environment = {**os.environ, **dict.fromkeys(_ONE_THREAD, "1")}
+        # by its number a worker takes a GPU of its own
+        environment["SLAGSEG_WORKER"] = str(self._number)
         path = [os.path.abspath(p) for p in sys.path]
         with self._log.open("wb") as log:
             # not multiprocessing: the window runs steps in daemonic processes, which may have
