@@ -203,7 +203,7 @@ class SmallMemory:
             if network.training:
                 passes.append(len(x))
                 if len(x) > patches and len(passes) > from_pass:
-                    raise torch.OutOfMemoryError("CUDA out of memory")
+                    raise torch.cuda.OutOfMemoryError("CUDA out of memory")
             return found
 
         self.passes = passes
@@ -259,8 +259,8 @@ def test_a_memory_too_small_for_one_patch_is_told(little, tmp_path, monkeypatch)
 def test_which_precision_auto_is(monkeypatch):
     cpu, cuda = torch.device("cpu"), torch.device("cuda")
     assert chosen_precision("auto", cpu) == "fp32"
-    for has_bf16, expected in ((True, "bf16"), (False, "fp16")):
-        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda has=has_bf16, **_: has)
+    for capability, expected in (((9, 0), "bf16"), ((8, 6), "bf16"), ((7, 5), "fp16")):
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _, c=capability: c)
         assert chosen_precision("auto", cuda) == expected
     assert chosen_precision("fp32", cuda) == "fp32"
     assert chosen_precision("bf16", cpu) == "bf16"

@@ -55,7 +55,7 @@ class Batch:
         return Batch(
             self.images.pin_memory(),
             *(
-                tuple(t.pin_memory() for t in tensors)
+                tuple(t.pin_memory() if len(t) else t for t in tensors)
                 for tensors in (self.known, self.classes, self.weights)
             ),
         )

@@ -101,7 +101,7 @@ class GradientStep:
             try:
                 found = self._gradients(batch)
                 break
-            except torch.OutOfMemoryError:
+            except torch.cuda.OutOfMemoryError:
                 if self.parts >= len(batch):
                     size = tuple(batch.images.shape[2:])
                     raise SlagsegError(

@@ -18,8 +18,8 @@ def chosen_precision(precision: Precision, device: torch.device) -> Precision:
         return precision
     if device.type != "cuda":
         return "fp32"
-    # older GPUs only emulate bfloat16, slowly
-    return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    # GPUs before compute capability 8 only emulate bfloat16, slowly
+    return "bf16" if torch.cuda.get_device_capability(device)[0] >= 8 else "fp16"
 
 
 def mixed(precision: Precision, device: torch.device) -> AbstractContextManager[Any]:
