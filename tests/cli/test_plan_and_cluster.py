@@ -22,7 +22,7 @@ def test_a_plan_before_anything_was_trained(slagseg, tiny_project):
     assert segment["shape"] == segment["block"] == SHAPE
     assert (segment["blocks"], segment["workers"], segment["backend"]) == (1, 1, "threads")
     assert segment["bytes_in_all"] == BASE_BYTES + 24 * 56 * 96 * 96
-    assert segment["result_bytes"] == 7 * 56 * 96 * 96
+    assert segment["result_bytes"] == 4.5 * 56 * 96 * 96
     assert segment["fits"] is True
     assert segment["seconds"] is None
     assert "not trained yet" in segment["how"]

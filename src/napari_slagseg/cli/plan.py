@@ -30,10 +30,10 @@ def plan(console: Console, project: Path, probe: bool, **values: Any) -> None:
     """
     from napari_slagseg.project import Project
     from napari_slagseg.workflow.blockwise import plan_step
-    from napari_slagseg.workflow.blockwise.costs import COSTS
+    from napari_slagseg.workflow.blockwise.plan import PLANNED
 
     opened, within = Project(project), resources(values)
-    found = [plan_step(opened, name, within, probe=probe) for name in COSTS]
+    found = [plan_step(opened, name, within, probe=probe) for name in PLANNED]
     for step in found:
         if not step.fits:
             console.warn(

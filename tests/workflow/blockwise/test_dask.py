@@ -87,7 +87,7 @@ def test_nobody_answers(tmp_path, monkeypatch):
 def test_a_scheduler_without_workers(tmp_path, monkeypatch):
     monkeypatch.setattr(dask_backend, "ANSWER_WITHIN_S", 2)
     with (
-        distributed.LocalCluster(n_workers=0, dashboard_address=None, processes=False) as empty,
+        distributed.LocalCluster(n_workers=0, dashboard_address=":0") as empty,
         pytest.raises(SlagsegError, match="has no workers"),
         opened(tmp_path, empty.scheduler_address),
     ):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,13 +110,16 @@ class Wait:
 
 @dataclass(frozen=True)
 class Big:
-    """Hold an array of so many bytes a voxel of the block for a moment."""
+    """Read the block, and hold `bytes_per_voxel` bytes for each voxel for half a second."""
 
     bytes_per_voxel: int
     source: Any
 
     def __call__(self, block: Block, given: Any) -> BlockResult:
-        held = np.ones(block.size * self.bytes_per_voxel, dtype=np.uint8)
+        read = self.source[block.box]
+        held = np.ones((self.bytes_per_voxel, *block.shape), dtype=np.uint8)
+        held += read
+        time.sleep(0.5)
         return {"n": np.array([held.sum(dtype=np.int64)])}
 
 
@@ -159,3 +163,54 @@ def drive(folder: str, calls: str, out: str, shape: tuple[int, int, int], edge: 
     second = run.scratch("second", np.uint32)[...]
     run.close()
     np.savez(out, sums=sums, second=second)
+
+
+def drive_within(folder: str, shape: tuple[int, int, int], backend: str, memory: int) -> None:
+    """Body of a process whose memory the tests measure: `Big` over a volume on disk."""
+    from napari_slagseg.workflow.blockwise import BlockCosts, Resources, open_run
+
+    costs = BlockCosts(bytes_per_voxel=12)
+    resources = Resources(memory=memory, workers=2, backend=backend)  # type: ignore[arg-type]
+    with open_run(Path(folder), "big", {}, shape, costs, resources) as run:
+        source = run.scratch("source", np.uint8)
+        counts = run.stage("hold", Big(9, source))
+        held = sum(int(r["n"][0]) for r in counts.values())
+        sys.stdout.write(f"{len(run.grid)} {run.backend.slots} {held}\n")
+
+
+def write_until_full(folder: str, backend: str) -> None:
+    """Body of a process that may write small files only: the error, and which blocks are done."""
+    from napari_slagseg.data import BlockGrid, SlagsegError
+    from napari_slagseg.workflow.blockwise import DiskRun
+    from napari_slagseg.workflow.blockwise.processes import ProcessBackend
+    from napari_slagseg.workflow.blockwise.threads import ThreadBackend
+
+    work = Path(folder)
+    made = ThreadBackend(1) if backend == "threads" else ProcessBackend(1, work / "logs")
+    run = DiskRun(work, BlockGrid.of((8, 64, 320), 64), made)
+    out = run.scratch("noise", np.uint8)
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+    if backend == "processes":
+        made.close()  # those that start now have the limit, too
+    try:
+        run.stage("noise", Noise(out))
+    except SlagsegError as error:
+        sys.stdout.write(f"{error}\n")
+    run.close()
+    done = sorted(p.name for p in (work / "done" / "noise").iterdir())
+    sys.stdout.write(f"{done}\n")
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Write what does not compress to block (0, 0, 2), zeros elsewhere."""
+
+    out: WritableVolume
+
+    def __call__(self, block: Block, given: Any) -> None:
+        values = np.zeros(block.shape, np.uint8)
+        if block.index == (0, 0, 2):
+            values = np.random.default_rng(0).integers(0, 256, block.shape, np.uint8)
+        self.out[block.box] = values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io as streams
+import os
 import struct
 import zlib
 from collections.abc import Mapping
@@ -26,11 +27,18 @@ class DamagedFileError(ValueError):
     """A file of arrays was cut short or changed."""
 
 
-def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], *, durable: bool = False) -> None:
     """Write arrays of numbers under their names, in place of an older file.
 
     Nothing is pickled, so reading the file cannot run code. A process that is killed
     meanwhile leaves the older file, or none.
+
+    Parameters
+    ----------
+    path : Path
+    arrays : mapping of str to array
+    durable : bool
+        Wait until the disk keeps it, whatever happens to the machine.
 
     Raises
     ------
@@ -50,7 +58,16 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
         with temporary.open("wb") as file:
             file.write(_HEAD.pack(_MAGIC, zlib.crc32(body), len(body)))
             file.write(body)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(path)
+        if durable and os.name == "posix":
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
     except OSError as error:
         if error.filename is None:  # a write that failed does not say where
             error.filename = str(path)

@@ -38,12 +38,4 @@ class BlockCosts:
         return math.ceil(math.prod(shape) * self.result_bytes_per_voxel)
 
 
-# the flood holds 21 bytes a voxel; its two volumes on disk shrink to about half. Results before
-# compression: uint8, uint8, uint32, and a seventh more for the coarser levels
-SEGMENT = BlockCosts(24.0, halo=1, scratch_bytes_per_voxel=5.0, result_bytes_per_voxel=7.0)
-MEASURE = BlockCosts(16.0, halo=1, scratch_bytes_per_voxel=0.5, result_bytes_per_voxel=0.1)
-
-COSTS = {"segment": SEGMENT, "measure": MEASURE}
-"""Of the steps that work on blocks, by their names."""
-
-__all__ = ["COSTS", "MEASURE", "SEGMENT", "BlockCosts"]
+__all__ = ["BlockCosts"]

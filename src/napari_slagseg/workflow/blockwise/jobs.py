@@ -41,7 +41,7 @@ class Failure:
     errno : int
         Of the system, if it refused something; else 0.
     path : str
-        File that could not be written or read; empty where that is not it.
+        File that could not be written or read; empty where `cause` names it, or that is not it.
     """
 
     cause: str
@@ -108,7 +108,8 @@ def explain(error: BaseException) -> Failure:
     at: BaseException | None = error
     while at is not None:
         if isinstance(at, OSError) and at.errno is not None:
-            path = at.filename if isinstance(at.filename, str) else ""
+            # an error in a user's words names the file already
+            path = at.filename if at is error and isinstance(at.filename, str) else ""
             return Failure(str(error), detail, at.errno, path)
         at = at.__cause__ or at.__context__
     if isinstance(error, MemoryError):

@@ -6,14 +6,14 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_slagseg.data import Box, SlagsegError, Triple, VolumeLike
 from napari_slagseg.project import Project
-from napari_slagseg.workflow.blockwise.costs import COSTS
+from napari_slagseg.workflow.blockwise.costs import BlockCosts
 from napari_slagseg.workflow.blockwise.memory import BASE_BYTES
 from napari_slagseg.workflow.blockwise.opening import (
     backend_name,
@@ -24,7 +24,14 @@ from napari_slagseg.workflow.blockwise.opening import (
 from napari_slagseg.workflow.blockwise.resources import Resources
 
 if TYPE_CHECKING:
+    from napari_slagseg.networks import TrainedNetwork
     from napari_slagseg.workflow.blockwise.memory import BlockPlan
+
+PLANNED = ("segment", "measure")
+"""Steps that work on blocks."""
+
+PREDICTED_BYTES = 2.0
+"""Bytes a voxel of what the networks give."""
 
 PROBE_EDGE = 96
 """Edge of the box that a probe works on: a second or so on one core."""
@@ -107,9 +114,11 @@ def plan_step(project: Project, step: str, resources: Resources, *, probe: bool 
     SlagsegError
         If the memory is not enough, or the step does not work on blocks.
     """
-    if step not in COSTS:
-        raise SlagsegError(f"'{step}' does not work on blocks; these steps do: {', '.join(COSTS)}.")
-    costs, shape = COSTS[step], project.description.ct.shape
+    if step not in PLANNED:
+        raise SlagsegError(
+            f"'{step}' does not work on blocks; these steps do: {', '.join(PLANNED)}."
+        )
+    costs, shape = _costs(project, step), project.description.ct.shape
     with connected(resources) as cluster:
         plan = plan_blocks(
             shape, costs, resources, cluster=None if cluster is None else cluster.room()
@@ -118,6 +127,7 @@ def plan_step(project: Project, step: str, resources: Resources, *, probe: bool 
     if plan.workers == 1 and cluster is None:
         backend = "threads"
     seconds, how = _time(project, step, plan) if probe else (None, "no probe was asked for")
+    predicting = _predicting_bytes(project) if step == "segment" else 0
     return StepPlan(
         step=step,
         shape=shape,
@@ -126,13 +136,48 @@ def plan_step(project: Project, step: str, resources: Resources, *, probe: bool 
         workers=plan.workers,
         backend=backend,
         bytes_per_worker=plan.bytes_per_worker,
-        bytes_in_all=plan.bytes_in_all,
+        bytes_in_all=max(plan.bytes_in_all, BASE_BYTES + predicting),
         scratch_bytes=costs.scratch_bytes(shape),
         result_bytes=costs.result_bytes(shape),
         free_bytes=free_disk(project.folder),
         seconds=seconds,
         how=how,
     )
+
+
+def _costs(project: Project, step: str) -> BlockCosts:
+    """What the steps themselves reckon with."""
+    from napari_slagseg.workflow.configs import MeasureConfig
+    from napari_slagseg.workflow.measure import STEP, measuring_costs
+    from napari_slagseg.workflow.segment_blocks import SEPARATION_COSTS
+    from napari_slagseg.workflow.step import last_config
+
+    if step == "segment":
+        results = SEPARATION_COSTS.result_bytes_per_voxel + PREDICTED_BYTES
+        return replace(SEPARATION_COSTS, result_bytes_per_voxel=results)
+    config = last_config(project, STEP)
+    assert isinstance(config, MeasureConfig)
+    return measuring_costs(config.erosion_voxels)
+
+
+def _networks(project: Project) -> dict[str, TrainedNetwork]:
+    from napari_slagseg.networks import load_network
+
+    phase, particle = project.model_folder("phase"), project.model_folder("particle")
+    if phase is None or particle is None:
+        raise SlagsegError("the networks are not trained yet, and theirs is most of it")
+    return {"phase": load_network(phase), "particle": load_network(particle)}
+
+
+def _predicting_bytes(project: Project) -> int:
+    """Memory for the networks' tiles; 0 where there are no networks yet."""
+    from napari_slagseg.networks import PredictionSettings, planned_prediction
+
+    try:
+        networks = _networks(project)
+    except SlagsegError:
+        return 0
+    return planned_prediction(networks, PredictionSettings())[1]
 
 
 def _time(project: Project, step: str, plan: BlockPlan) -> tuple[float | None, str]:
@@ -143,24 +188,20 @@ def _time(project: Project, step: str, plan: BlockPlan) -> tuple[float | None, s
         return None, str(error)
 
 
-def _in_rounds(plan: BlockPlan, rate: float) -> float:
-    """Seconds for all blocks, at so many voxels a second and worker."""
-    # blocks are done in rounds; the last one may leave workers idle
-    rounds = math.ceil(len(plan.grid) / plan.workers)
-    return rounds * math.prod(plan.grid.edges) / rate
-
-
 def _time_of_segment(project: Project, plan: BlockPlan) -> tuple[float, str]:
-    phase, particle = project.model_folder("phase"), project.model_folder("particle")
-    if phase is None or particle is None:
-        raise SlagsegError("the networks are not trained yet, and theirs is most of it")
     from napari_slagseg.networks import estimate_seconds, prediction_task
     from napari_slagseg.segmentation import separate_particles
 
+    networks = _networks(project)
     volume = project.volume()
     nothing = np.broadcast_to(np.uint8(0), volume.shape)
     task = prediction_task(
-        volume.data, phase, particle, nothing, nothing, voxel_size_um=volume.voxel_size_um
+        volume.data,
+        networks["phase"],
+        networks["particle"],
+        nothing,
+        nothing,
+        voxel_size_um=volume.voxel_size_um,
     )
     predicting = estimate_seconds(task)
     # a ball in every cell of a lattice: what separation takes hardly depends on what it separates
@@ -179,12 +220,6 @@ def _time_of_segment(project: Project, plan: BlockPlan) -> tuple[float, str]:
 
 
 def _time_of_measure(project: Project, plan: BlockPlan) -> tuple[float, str]:
-    rate, voxels = _probe_measure(project)
-    how = f"from a probe of {voxels:,} voxels on one worker: {rate / 1e6:.2g} Mvoxel/s"
-    return _in_rounds(plan, rate), how
-
-
-def _probe_measure(project: Project) -> tuple[float, int]:
     if not project.segmentation_path.exists():
         raise SlagsegError("there is no segmentation yet; run 'segment' first")
     from napari_slagseg.descriptors import describe_particles
@@ -196,7 +231,16 @@ def _probe_measure(project: Project) -> tuple[float, int]:
     describe_particles(particles[:8], phases[:8], project.voxel_size_um, table)  # compiles
     with _timed() as took:
         describe_particles(particles, phases, project.voxel_size_um, table)
-    return particles.size / took[0], particles.size
+    rate = particles.size / took[0]
+    return _in_rounds(plan, rate), (
+        f"from a probe of {particles.size:,} voxels on one worker: {rate / 1e6:.2g} Mvoxel/s"
+    )
+
+
+def _in_rounds(plan: BlockPlan, rate: float) -> float:
+    """Seconds for all blocks: they are done in rounds, the last of which may leave workers idle."""
+    rounds = math.ceil(len(plan.grid) / plan.workers)
+    return rounds * math.prod(plan.grid.edges) / rate
 
 
 def _middle(volume: VolumeLike) -> np.ndarray[Any, Any]:
@@ -229,4 +273,4 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-__all__ = ["PROBE_EDGE", "StepPlan", "plan_step"]
+__all__ = ["PLANNED", "PROBE_EDGE", "StepPlan", "plan_step"]

@@ -55,8 +55,8 @@ class BlockFailuresError(Exception):
 class DiskRun:
     """`BlockRun` whose state is a folder: what is done stays done, whoever is killed.
 
-    A task may be killed anywhere and is then done again from the start, so it must not
-    read what it writes itself.
+    A task may be killed anywhere and is then done again from the start, so it must not read
+    what it writes itself, unless it notes that in the store before.
 
     Parameters
     ----------
@@ -233,8 +233,10 @@ class DiskRun:
     ) -> SlagsegError:
         kept = "What is done is kept: run the step again, and only what is missing is done."
         if full is not None:
-            where = Path(full.path) if full.path else self.folder
-            error = SlagsegError(f"{write_error(where, OSError(full.errno, full.cause))} {kept}")
+            words = full.cause
+            if full.path:
+                words = str(write_error(Path(full.path), OSError(full.errno, full.cause)))
+            error = SlagsegError(f"{words} {kept}")
         else:
             named = "; ".join(
                 f"{_where(self.grid.block(index))}: {failure.cause}"

@@ -41,13 +41,16 @@ class FileStore:
     folder: Path
 
     def put(self, name: str, block: Block, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Keep arrays of a block under a name, in place of older ones."""
+        """Keep arrays of a block under a name, in place of older ones.
+
+        On the disk when it returns: a task may note here what it is about to overwrite.
+        """
         path = self._path(name, block)
         try:
-            write_arrays(path, arrays)
+            write_arrays(path, arrays, durable=True)
         except FileNotFoundError:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_arrays(path, arrays)
+            write_arrays(path, arrays, durable=True)
 
     def get(self, name: str, block: Block) -> BlockResult:
         """Arrays kept; `KeyError` where there are none."""
