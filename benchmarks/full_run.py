@@ -121,7 +121,7 @@ def random_networks(folder: Path, size: str) -> tuple[Path, Path]:
 
 def run_command(arguments: list[str]) -> tuple[float, int, str]:
     """Seconds, peak memory in bytes and output of a command of the project."""
-    command = [sys.executable, "-m", "napari_slagseg.cli", *arguments]
+    command = [str(Path(sys.executable).with_name("slagseg")), *arguments]
     began = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         with PeakMemory(process.pid) as memory:
