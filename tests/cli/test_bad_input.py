@@ -387,7 +387,7 @@ def test_error_for_a_program_is_a_line_of_json(slagseg, tmp_path):
 
 
 def test_refused_map_ends_with_3(slagseg, tiny_project, monkeypatch):
-    def run_step(project, step, config, progress, cancel):
+    def run_step(project, step, config, progress, cancel, resources):
         maps = {"map_1": {"placed": True}, "map_2": {"placed": False, "reason": "alike"}}
         return StepResult({"maps": maps}, "1 of 2 maps placed.", ("map_2 was refused: alike",))
 
