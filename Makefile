@@ -33,8 +33,8 @@ check: setup  ## lint, types, import contracts, manifest, docs
 docs: setup  ## serve the docs on this machine
 	$(BIN)/mkdocs serve
 
-bench: setup  ## print the benchmarks
-	@for f in benchmarks/*.py; do echo "== $$f"; $(BIN)/python $$f; done
+bench: setup  ## print speed and memory beside what a user would pick instead (BENCH=--quick)
+	$(SCREEN) $(BIN)/python -m benchmarks $(BENCH)
 
 clean:  ## remove the demo, caches and built docs
 	rm -rf demo site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -67,7 +67,7 @@ def truth_on(phases: NDArray[np.uint8], particles: NDArray[np.uint32], planes: t
     )
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Train, predict, score, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=Path("/tmp/distillation"))
@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=None)
-    chosen = parser.parse_args()
+    chosen = parser.parse_args(argv)
 
     phantom = make_phantom("sample", "easy", chosen.seed)
     box = (slice(36, 108), slice(40, 184), slice(40, 184))

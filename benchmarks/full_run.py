@@ -19,7 +19,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -68,29 +67,36 @@ class PeakMemory:
             self.peak = max(self.peak, total)
 
 
-def make_inputs(folder: Path, shape: tuple[int, int, int], threads: int) -> None:
-    """CT as TIFF, phases and probabilities as one Zarr store."""
+def make_inputs(
+    folder: Path, shape: tuple[int, int, int], threads: int, *, ct: bool = True
+) -> None:
+    """CT as TIFF (if asked for), phases and probabilities as one Zarr store."""
     store = folder / "predicted.zarr"
     made = io.create_result_arrays(
         store, {"phases": "uint8", "particle_probability": "uint8"}, shape, VOXEL_UM
     )
-    ct = tifffile.memmap(
-        folder / "ct.tif", shape=shape, dtype="uint16", bigtiff=True, photometric="minisblack"
-    )
+    scan = None
+    if ct:
+        scan = tifffile.memmap(
+            folder / "ct.tif", shape=shape, dtype="uint16", bigtiff=True, photometric="minisblack"
+        )
 
     def make(block: Block) -> None:
         _, phases, probability = packing(shape, start=block.start, stop=block.stop)
         made["phases"][block.box] = phases
         made["particle_probability"][block.box] = probability
+        if scan is None:
+            return
         rng = np.random.default_rng(block.start)
         for z, plane in enumerate(phases):
             noise = rng.standard_normal(plane.shape, dtype=np.float32) * NOISE
             grey = np.clip(GREY[plane] + noise, 0, 65535)
-            ct[(block.start[0] + z, *block.box[1:])] = grey.astype(np.uint16)
+            scan[(block.start[0] + z, *block.box[1:])] = grey.astype(np.uint16)
 
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(make, BlockGrid.of(shape, EDGE)))
-    ct.flush()
+    if scan is not None:
+        scan.flush()
 
 
 def random_networks(folder: Path, size: str) -> tuple[Path, Path]:
@@ -109,7 +115,7 @@ def random_networks(folder: Path, size: str) -> tuple[Path, Path]:
         torch.manual_seed(0)
         network = build_unet(channels, SIZES[size])
         card = NetworkCard(
-            kind=kind, size=size, widths=SIZES[size], channels=channels, table=table,
+            kind=kind, widths=SIZES[size], channels=channels, table=table,
             voxel_size_um=VOXEL_UM, grey_limits=(4000.0, 32000.0),
         )  # fmt: skip
         target = folder / f"{kind}_{size}"
@@ -117,6 +123,33 @@ def random_networks(folder: Path, size: str) -> tuple[Path, Path]:
         save_weights(target, network.eval(), card)
         made.append(target)
     return made[0], made[1]
+
+
+def commands(folder: Path, memory: str, workers: int) -> dict[str, list[str]]:
+    """Commands on the inputs of a folder, in order."""
+    within = ["--memory", memory, "--workers", str(workers), "--json", "--quiet"]
+    store = str(folder / "predicted.zarr")
+    return {
+        "separate": [
+            "separate", f"{store}/phases", f"{store}/particle_probability",
+            "--out", str(folder / "particles.zarr"), *within,
+        ],
+        "describe": [
+            "describe", f"{folder / 'particles.zarr'}/particles", f"{store}/phases",
+            "--target", "1", "--out", str(folder / "particles.csv"), *within,
+        ],
+    }  # fmt: skip
+
+
+def predict_command(folder: Path, size: str, memory: str, workers: int) -> list[str]:
+    """Prediction by networks of a size with random weights."""
+    phase, particle = random_networks(folder, size)
+    return [
+        "predict", str(folder / "ct.tif"), "--phase-model", str(phase),
+        "--particle-model", str(particle), "--voxel-size", "2", "--threshold", "0.5",
+        "--out", str(folder / "segmented.zarr"),
+        "--memory", memory, "--workers", str(workers), "--json", "--quiet",
+    ]  # fmt: skip
 
 
 def run_command(arguments: list[str]) -> tuple[float, int, str]:
@@ -132,7 +165,7 @@ def run_command(arguments: list[str]) -> tuple[float, int, str]:
     return seconds, memory.peak, output.strip()
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Make the inputs, run the steps, print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
@@ -141,7 +174,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--network", choices=["tiny", "small", "paper"])
     parser.add_argument("--only", choices=["separate", "describe", "predict"], action="append")
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     shape = tuple(args.shape)
     folder: Path = args.folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -151,25 +184,9 @@ def main() -> None:
         make_inputs(folder, shape, args.workers)
         done.write_text(json.dumps(list(shape)))
         print(f"inputs made in {time.perf_counter() - began:.0f} s", flush=True)
-    within = ["--memory", args.memory, "--workers", str(args.workers), "--json"]
-    store = str(folder / "predicted.zarr")
-    steps: dict[str, Callable[[], list[str]]] = {
-        "separate": lambda: [
-            "separate", f"{store}/phases", f"{store}/particle_probability",
-            "--out", str(folder / "particles.zarr"), *within,
-        ],
-        "describe": lambda: [
-            "describe", f"{folder / 'particles.zarr'}/particles", f"{store}/phases",
-            "--target", "1", "--out", str(folder / "particles.csv"), *within,
-        ],
-    }  # fmt: skip
+    steps = commands(folder, args.memory, args.workers)
     if args.network:
-        phase, particle = random_networks(folder, args.network)
-        steps["predict"] = lambda: [
-            "predict", str(folder / "ct.tif"), "--phase-model", str(phase),
-            "--particle-model", str(particle), "--voxel-size", "2", "--threshold", "0.5",
-            "--out", str(folder / "segmented.zarr"), *within,
-        ]  # fmt: skip
+        steps["predict"] = predict_command(folder, args.network, args.memory, args.workers)
     voxels = int(np.prod(shape))
     print(f"{shape}: {voxels / 1e9:.2f} G voxels; --memory {args.memory}, {args.workers} workers")
     print(f"{'step':12}{'s':>8}{'Mvoxel/s':>10}{'peak GB':>9}{'B/voxel':>9}")
@@ -177,7 +194,7 @@ def main() -> None:
         if args.only and name not in args.only:
             continue
         shutil.rmtree(folder / ".work", ignore_errors=True)
-        seconds, peak, output = run_command(arguments())
+        seconds, peak, output = run_command(arguments)
         print(
             f"{name:12}{seconds:8.1f}{voxels / seconds / 1e6:10.1f}{peak / 1e9:9.2f}"
             f"{peak / voxels:9.2f}",

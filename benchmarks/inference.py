@@ -249,7 +249,7 @@ def row_of_changes(found: Any, whole: Any) -> str:
     return "".join(f"{s:12.2e}" for s in shares) + f"{np.abs(p - q).max() / 255:22.3f}"
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Read the options and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--size", choices=list(SIZES), default="tiny")
@@ -262,7 +262,7 @@ def main() -> None:
     parser.add_argument("--blended", action="store_true", help="our Gaussian overlap too")
     parser.add_argument("--halo", metavar="PROJECT", default=None)
     parser.add_argument("--backends", metavar="PROJECT", default=None)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if args.threads is None and hasattr(os, "sched_getaffinity"):
         args.threads = len(os.sched_getaffinity(0))
     if args.halo:

@@ -101,7 +101,7 @@ def arrays_of(store: Path) -> dict[str, zarr.Array]:
     }
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Make inputs, run undisturbed, then kill."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
@@ -109,7 +109,7 @@ def main() -> None:
     parser.add_argument("--edge", type=int, default=300)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     folder: Path = args.folder
     chance = random.Random(args.seed)
     quiet, stormy = folder / "quiet", folder / "stormy"

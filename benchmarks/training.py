@@ -194,7 +194,7 @@ def loading(
     return {"own": own, "plain": count * settings.batch / (time.perf_counter() - began)}
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Measure and print a row for each size."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", nargs="+", default=["tiny", "small"])
@@ -207,7 +207,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--elastic", action="store_true")
-    chosen = parser.parse_args()
+    chosen = parser.parse_args(argv)
     ct, truth, dense = sample(chosen.edge, 0)
     for size in chosen.sizes:
         settings = TrainingSettings(

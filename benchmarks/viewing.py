@@ -256,7 +256,7 @@ def run(project: Project, slices: int, in_memory: bool, picture: Path | None) ->
     viewer.close()
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Make the project and look at it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shape", type=int, nargs=3, default=(512, 512, 512))
@@ -265,7 +265,7 @@ def main() -> None:
     parser.add_argument("--slices", type=int, default=96)
     parser.add_argument("--in-memory", action="store_true")
     parser.add_argument("--picture", type=Path)
-    given = parser.parse_args()
+    given = parser.parse_args(argv)
     folder = given.folder or Path(tempfile.mkdtemp())
     shape = tuple(given.shape)
     try:

@@ -83,5 +83,5 @@ python=$(find_python)
 [ -x .venv/bin/python ] || make_environment "$python"
 say "Installing the Python packages into .venv (a few minutes the first time)"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check \
-  -c constraints.txt -e '.[all,formats,test,check,docs]'
+  -c constraints.txt -e '.[all,formats,test,check,docs,bench]'
 echo "$wanted" > .venv/.setup-done

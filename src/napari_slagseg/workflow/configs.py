@@ -277,7 +277,8 @@ class SegmentConfig(StepConfig):
         default=None,
         ge=16,
         multiple_of=8,
-        description="edge of a tile in voxels; none given: chosen",
+        description="edge of a tile in voxels (volumes longer than 256: one that divides 256); "
+        "none given: chosen",
     )
     halo: int | None = Field(
         default=None,

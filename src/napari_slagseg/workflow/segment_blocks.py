@@ -20,6 +20,7 @@ from napari_slagseg.data import (
     GroundTruth,
     Progress,
     ProgressEvent,
+    SlagsegError,
     Volume,
     VolumeLike,
     VoxelSize,
@@ -28,6 +29,7 @@ from napari_slagseg.data import (
 from napari_slagseg.project import Project
 from napari_slagseg.segmentation import SeparationCounts, separate_blocks
 from napari_slagseg.workflow.blockwise import BlockCosts, DiskRun, Resources, open_run
+from napari_slagseg.workflow.blockwise.memory import STEP
 from napari_slagseg.workflow.configs import SegmentConfig
 from napari_slagseg.workflow.marker_threshold import ThresholdChoice, choose_threshold
 
@@ -151,6 +153,7 @@ def segment_to(
     io.check_zarr_volume(volume.data)
     shape = volume.shape
     settings, bytes_needed = planned_prediction(networks, prediction_settings(config))
+    _check_tile(settings.edge, shape)
     decides = {**depends_on, "prediction": settings.to_json()}
     here = one_for_each_device(settings.device, resources)
     with open_run(
@@ -226,6 +229,17 @@ def segment_to(
             io.write_zarr_attributes(store, attributes(segmented))
             io.replace_folder(store, target)
     return segmented
+
+
+def _check_tile(edge: int, shape: tuple[int, int, int]) -> None:
+    """Blocks are made of whole tiles, so that results do not depend on the blocks."""
+    if max(shape) > STEP and STEP % edge:
+        fitting = [tile for tile in (16, 32, 64, 128, STEP) if STEP % tile == 0]
+        raise SlagsegError(
+            f"--tile {edge}: volumes longer than {STEP} voxels are predicted in blocks of "
+            f"{STEP}, which must be whole tiles. Use {', '.join(map(str, fitting[:-1]))} or "
+            f"{fitting[-1]}, or leave it out."
+        )
 
 
 def store_of(

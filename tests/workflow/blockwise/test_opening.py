@@ -58,7 +58,7 @@ def test_unfinished_work_is_taken_up_by_the_same_and_removed_by_other_work(tmp_p
     with opened(tmp_path, progress=said.append) as run:
         assert run.folder == first
         assert (run.folder / "done" / "s").is_dir()
-    assert said[0].stage.startswith("taking up 2 blocks of 12 x 20 x 256 voxels, 2 at a time")
+    assert said[0].stage.startswith("taking up 3 blocks of 12 x 20 x 128 voxels, 2 at a time")
     first = interrupted(tmp_path)
     other = interrupted(tmp_path, depends={"a": 2})
     assert other != first
@@ -70,7 +70,7 @@ def test_other_resources_take_up_the_work_with_its_blocks(tmp_path, marks):
     more = Resources(workers=1, backend="threads", memory="20GB")
     with opened(tmp_path, resources=more) as run:
         assert run.folder == first
-        assert run.grid.edges == (12, 20, 256)
+        assert run.grid.edges == (12, 20, 128)
         assert run.backend.slots == 1
 
 

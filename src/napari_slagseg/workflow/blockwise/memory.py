@@ -16,6 +16,9 @@ from napari_slagseg.data import BlockGrid, SlagsegError, Triple
 STEP = 256
 """Edges of blocks are multiples of this, the edge of a shard, so that no two share one."""
 
+THREADS_STEP = 128
+"""The same where threads of one process do the work: they may share a shard."""
+
 LONGEST = 512
 """Longest edge of a block."""
 
@@ -134,6 +137,7 @@ def choose_blocks(
     halo: int = 0,
     own_processes: bool = True,
     each: int | None = None,
+    step: int = STEP,
 ) -> BlockPlan:
     """Blocks and workers for a volume.
 
@@ -155,11 +159,13 @@ def choose_blocks(
         Whether each worker is a process, which takes `BASE_BYTES` for itself.
     each : int or None
         Bytes that each worker has on its own machine, where workers are elsewhere.
+    step : int
+        Edges are multiples of it.
 
     Returns
     -------
     BlockPlan
-        Edges are multiples of `STEP`, from it to `LONGEST`, or the volume's where
+        Edges are multiples of `step`, from it to `LONGEST`, or the volume's where
         that is smaller.
 
     Raises
@@ -168,7 +174,7 @@ def choose_blocks(
         If not even one worker with the smallest block has room.
     """
     found = []
-    for edges in itertools.product(range(STEP, LONGEST + 1, STEP), repeat=3):
+    for edges in itertools.product(range(step, LONGEST + 1, step), repeat=3):
         grid = BlockGrid.of(shape, edges)
         plan = plan_for(
             grid,
@@ -185,7 +191,7 @@ def choose_blocks(
             # of equal volume, the one whose rows along x are longest
             found.append((plan.workers, even, voxels if even else -voxels, edges[::-1], plan))
     if not found:
-        smallest = BlockGrid.of(shape, STEP)
+        smallest = BlockGrid.of(shape, step)
         least = BASE_BYTES + block_bytes(smallest, bytes_per_voxel, halo)
         if each is not None and each <= memory:
             raise SlagsegError(
@@ -206,6 +212,7 @@ __all__ = [
     "BASE_BYTES",
     "LONGEST",
     "STEP",
+    "THREADS_STEP",
     "BlockPlan",
     "block_bytes",
     "choose_blocks",

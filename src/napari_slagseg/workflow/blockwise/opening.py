@@ -26,6 +26,7 @@ from napari_slagseg.workflow.blockwise.jobs import Backend
 from napari_slagseg.workflow.blockwise.memory import (
     SHARE_OF_FREE,
     STEP,
+    THREADS_STEP,
     BlockPlan,
     choose_blocks,
     free_memory,
@@ -104,7 +105,15 @@ def plan_blocks(
         )
     if plan is None:
         plan = choose_blocks(
-            shape, voxel, memory, workers, halo=costs.halo, own_processes=own, each=each
+            shape,
+            voxel,
+            memory,
+            workers,
+            halo=costs.halo,
+            own_processes=own,
+            each=each,
+            # several threads are to have something to do in a small volume, too
+            step=STEP if own or workers == 1 else THREADS_STEP,
         )
     return plan
 
