@@ -24,7 +24,12 @@ from napari_slagseg.io.pyramids import (
     pyramid_beside,
 )
 from napari_slagseg.io.raw import RawLayout
-from napari_slagseg.io.store_checks import check_disk, check_writable, check_zarr_volume
+from napari_slagseg.io.store_checks import (
+    check_disk,
+    check_writable,
+    check_zarr_volume,
+    free_disk,
+)
 from napari_slagseg.io.tables import (
     read_frame,
     read_particle_table,
@@ -71,6 +76,7 @@ __all__ = [
     "create_result_arrays",
     "find_pyramid",
     "fingerprint",
+    "free_disk",
     "match_colours",
     "multiscale_levels",
     "new_zarr_volume",

@@ -200,14 +200,23 @@ def check_disk(folder: str | Path, n_bytes: int, what: str = "The results") -> N
     SlagsegError
         Names how much is needed and how much is free.
     """
-    path = Path(folder).absolute()
-    existing = next(p for p in (path, *path.parents) if os.path.isdir(p))
-    free = shutil.disk_usage(existing).free
+    free = free_disk(folder)
     if n_bytes > free:
         raise SlagsegError(
-            f"{what} need {n_bytes / 1e9:.1f} GB in {folder}, and its disk has {free / 1e9:.1f} GB "
+            f"{what} need about {_size(n_bytes)} in {folder}, and its disk has {_size(free)} "
             "free. Free some space, or choose a folder on another disk."
         )
 
 
-__all__ = ["check_disk", "check_writable", "check_zarr_volume"]
+def free_disk(folder: str | Path) -> int:
+    """Free bytes of the disk that a folder, which need not be there yet, would lie on."""
+    path = Path(folder).absolute()
+    existing = next(p for p in (path, *path.parents) if os.path.isdir(p))
+    return shutil.disk_usage(existing).free
+
+
+def _size(n_bytes: int) -> str:
+    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.1f} MB"
+
+
+__all__ = ["check_disk", "check_writable", "check_zarr_volume", "free_disk"]

@@ -8,7 +8,7 @@ import pytest
 from tests.workflow.blockwise import toy_tasks as toys
 
 from napari_slagseg.data import BlockGrid, CancelledError, SlagsegError, ThreadRun
-from napari_slagseg.workflow.blockwise import DiskRun
+from napari_slagseg.workflow.blockwise import DiskRun, processes
 from napari_slagseg.workflow.blockwise.processes import ProcessBackend
 from napari_slagseg.workflow.blockwise.threads import ThreadBackend
 
@@ -145,6 +145,23 @@ def test_a_worker_that_is_killed_is_replaced(in_processes, marks):
     found = in_processes.stage("s", toys.Kill(marks, 1))
     assert {k: tuple(r["start"]) for k, r in found.items()} == {b.index: b.start for b in GRID}
     assert len(list(marks.iterdir())) == 1
+
+
+@pytest.mark.parametrize("times", [1, 99])
+def test_a_worker_that_is_killed_while_it_starts(tmp_path, marks, monkeypatch, times):
+    """Another takes its place; one that never gets up is told of."""
+    mark = f"m = __import__('pathlib').Path({str(marks)!r}); n = len(list(m.iterdir())); "
+    die = f"(m / str(n)).touch(); o = __import__('os'); n < {times} and o.kill(o.getpid(), 9); "
+    monkeypatch.setattr(processes, "_START", mark + die + processes._START)
+    backend = ProcessBackend(1, tmp_path / "logs")
+    run = DiskRun(tmp_path / "work", GRID, backend)
+    if times == 1:
+        assert len(run.stage("s", toys.Fail(tmp_path, 0))) == 12
+    else:
+        with pytest.raises(SlagsegError, match="could not be started .exit code -9"):
+            run.stage("s", toys.Fail(tmp_path, 0))
+    assert len(list(marks.iterdir())) == (2 if times == 1 else processes.STARTS)
+    run.close()
 
 
 def test_a_block_that_kills_its_worker_twice_is_named(in_processes, marks):

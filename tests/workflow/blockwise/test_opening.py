@@ -84,7 +84,7 @@ def test_a_damaged_folder_is_begun_again(tmp_path, marks):
 def test_too_little_disk_is_told_before_anything_is_written(tmp_path):
     costs = BlockCosts(10, scratch_bytes_per_voxel=1e15)
     run = open_run(tmp_path, "segment", {}, SHAPE, costs, THREADS)
-    with pytest.raises(SlagsegError, match=r"needs about .* GB of disk .* are free"), run:
+    with pytest.raises(SlagsegError, match=r"need about .* GB in .*its disk has"), run:
         pass
     assert not (tmp_path / ".work").exists()
 

@@ -19,7 +19,7 @@ from napari_slagseg.data import (
     Triple,
     no_progress,
 )
-from napari_slagseg.io import read_json, write_error, write_json
+from napari_slagseg.io import check_disk, read_json, write_error, write_json
 from napari_slagseg.project import Project
 from napari_slagseg.workflow.blockwise.costs import BlockCosts
 from napari_slagseg.workflow.blockwise.jobs import Backend
@@ -118,29 +118,6 @@ def plan_blocks(
     return plan
 
 
-def check_disk(place: Path, needed: int, what: str) -> None:
-    """Refuse work whose files would not fit.
-
-    Raises
-    ------
-    SlagsegError
-    """
-    free = free_disk(place)
-    if needed > free:
-        raise SlagsegError(
-            f"{what} needs about {needed / 1e9:.1f} GB of disk in {place}, and {free / 1e9:.1f} GB "
-            "are free. Free some space, or move the project to another disk."
-        )
-
-
-def free_disk(place: Path) -> int:
-    """Free bytes of the disk that a folder, which need not be there yet, would lie on."""
-    folder = place.absolute()
-    while not folder.exists():
-        folder = folder.parent
-    return shutil.disk_usage(folder).free
-
-
 @contextmanager
 def open_run(
     place: Project | Path,
@@ -193,7 +170,7 @@ def open_run(
             if begun is None or plan.grid != begun:
                 _remove_all(base, step)
                 needed = costs.scratch_bytes(shape) + costs.result_bytes(shape)
-                check_disk(base, needed, f"The step '{step}'")
+                check_disk(base, needed, f"Results and unfinished work of '{step}'")
                 _begin(folder, plan.grid)
             progress(ProgressEvent(in_words(plan, begun is not None), 0.0))
             backend: Backend
@@ -285,9 +262,7 @@ def _remove_all(base: Path, step: str) -> None:
 
 __all__ = [
     "backend_name",
-    "check_disk",
     "connected",
-    "free_disk",
     "in_words",
     "open_run",
     "plan_blocks",

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_slagseg.data import Box, SlagsegError, Triple, VolumeLike
+from napari_slagseg.io import free_disk
 from napari_slagseg.project import Project
 from napari_slagseg.workflow.blockwise.costs import BlockCosts
 from napari_slagseg.workflow.blockwise.memory import BASE_BYTES
 from napari_slagseg.workflow.blockwise.opening import (
     backend_name,
     connected,
-    free_disk,
     plan_blocks,
 )
 from napari_slagseg.workflow.blockwise.resources import Resources

@@ -31,6 +31,10 @@ _START = (
 )
 
 
+STARTS = 3
+"""A worker that is killed so often while it starts is given up."""
+
+
 class _NotStartedError(Exception):
     """A worker ended before it was ready."""
 
@@ -77,6 +81,19 @@ class _Worker:
         return self._answer()
 
     def _started(self) -> subprocess.Popen[bytes]:
+        """A worker that is ready; one that was killed while it started is started again."""
+        for _ in range(STARTS):
+            process = self._start()
+            with suppress(EOFError, OSError, pickle.UnpicklingError):
+                if self._answer() == "ready":
+                    return process
+            code = self._end()
+            # by a signal: somebody ended it, or memory was short for a moment
+            if code is None or code >= 0 or self._pool.stopped:
+                break
+        raise _NotStartedError(f"a worker could not be started (exit code {code}){self._last()}")
+
+    def _start(self) -> subprocess.Popen[bytes]:
         environment = {**os.environ, **dict.fromkeys(_ONE_THREAD, "1")}
         # by its number a worker takes a GPU of its own
         environment["SLAGSEG_WORKER"] = str(self._number)
@@ -94,11 +111,7 @@ class _Worker:
         self._process = process
         if self._pool.stopped:
             process.kill()
-        with suppress(EOFError, OSError, pickle.UnpicklingError):
-            if self._answer() == "ready":
-                return process
-        code = self._end()
-        raise _NotStartedError(f"a worker could not be started (exit code {code}){self._last()}")
+        return process
 
     def _send(self, message: Any) -> None:
         assert self._process is not None
