@@ -19,6 +19,14 @@ NAMES = [name for section in SECTIONS.values() for name in section]
 SAID_TOGETHER = ("height_low", "height_high", "field_rows", "field_columns", "start")
 """Fields of the placement that one option says together."""
 
+OF_PROJECTS = [
+    ("place", "maps"),
+    ("place", "again"),
+    ("predict", "phase_run"),
+    ("predict", "particle_run"),
+]
+"""Fields that mean nothing without a project."""
+
 
 def loaded(name: str) -> click.Command:
     command = commands.get_command(click.Context(commands), name)
@@ -75,7 +83,8 @@ def test_every_field_of_a_config_is_an_option(name, config):
         if config is RegisterConfig and field in SAID_TOGETHER:
             assert field not in options
             continue
-        if name == "place" and field in ("maps", "again"):
+        if (name, field) in OF_PROJECTS:
+            assert field not in options
             continue
         option = options[field]
         assert f"--{field.replace('_', '-')}" in option.opts

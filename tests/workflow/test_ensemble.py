@@ -4,7 +4,7 @@ import pytest
 
 from napari_slagseg.data import SlagsegError
 from napari_slagseg.workflow.plain.predicting import _members
-from napari_slagseg.workflow.segment import newest_runs
+from napari_slagseg.workflow.segment import chosen_runs, newest_runs
 
 
 @pytest.fixture
@@ -31,3 +31,26 @@ def test_one_network_is_no_ensemble(runs):
     assert _members(runs / "run_2", 1) == (runs / "run_2",)
     with pytest.raises(SlagsegError, match="is one network"):
         _members(runs / "run_2", 2)
+
+
+class _Project:
+    """As much of a project as choosing a run asks for."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def model_runs(self, kind):
+        return sorted(self.folder.glob("run_*"), key=lambda f: f.name)
+
+    def model_folder(self, kind):
+        return self.folder / "run_10"
+
+
+def test_a_run_is_chosen_by_its_name(runs):
+    project = _Project(runs)
+    assert chosen_runs(project, "phase", "run_2", 1) == (runs / "run_2",)
+    assert chosen_runs(project, "phase", None, 1) == (runs / "run_10",)
+    with pytest.raises(SlagsegError, match=r"'run_11'. It has: run_1 old, run_10, run_2, run_9"):
+        chosen_runs(project, "phase", "run_11", 1)
+    with pytest.raises(SlagsegError, match="--phase-run run_2 names one run, but --ensemble 2"):
+        chosen_runs(project, "phase", "run_2", 2)

@@ -127,7 +127,7 @@ def _likely(probability: float | None) -> str:
     help="Zarr store for the arrays phases (uint8) and particles (uint32).",
 )
 @ct_options
-@config_options(SegmentConfig)
+@config_options(SegmentConfig, leave_out=("phase_run", "particle_run"))
 @resource_options
 @framed
 def predict(console: Console, ct: Path, **values: Any) -> None:

@@ -292,6 +292,14 @@ class SegmentConfig(StepConfig):
     mirrored: bool = Field(
         default=False, description="average over mirrored passes (eight times slower)"
     )
+    phase_run: str | None = Field(
+        default=None,
+        description="training run of the phase network, such as run_1; none given: the latest",
+    )
+    particle_run: str | None = Field(
+        default=None,
+        description="training run of the particle network; none given: the latest",
+    )
     ensemble: int = Field(
         default=1,
         ge=1,

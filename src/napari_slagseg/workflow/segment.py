@@ -62,16 +62,13 @@ def run(
     """
     from napari_slagseg.networks import load_network
 
-    phase, particle = (project.model_folder(kind) for kind in KINDS)
-    if phase is None or particle is None:
-        raise SlagsegError(f"Project {project.folder} has no trained networks. Run 'train' first.")
+    members: dict[str, tuple[Path, ...]] = {
+        kind: chosen_runs(project, kind, name, config.ensemble)
+        for kind, name in zip(KINDS, (config.phase_run, config.particle_run))
+    }
     volume = project.volume()
     truth = split(project.ground_truth(), project)[0] if _has_truth(project) else None
-    members: dict[str, tuple[Path, ...]] = {
-        kind: tuple(newest_runs(folder.parent, config.ensemble))
-        for kind, folder in zip(KINDS, (phase, particle))
-    }
-    table = load_network(phase).card.table.with_target(project.description.target)
+    table = load_network(members["phase"][-1]).card.table.with_target(project.description.target)
 
     def attributes(found: Segmented) -> dict[str, Any]:
         return {
@@ -100,7 +97,7 @@ def run(
         cancel=cancel,
     )
     choice, counts = found.choice, found.counts
-    note_threshold(particle, choice)
+    note_threshold(members["particle"][-1], choice)
     voxels = math.prod(volume.shape)
     warnings: tuple[str, ...] = ()
     if counts.n_particles == 0:
@@ -121,6 +118,45 @@ def run(
         message=f"{counts.n_particles:,} particles were found, with markers above "
         f"{choice.threshold:g}.",
         warnings=warnings,
+    )
+
+
+def chosen_runs(
+    project: Project, kind: NetworkKind, name: str | None, count: int
+) -> tuple[Path, ...]:
+    """Training runs that a network is taken from, the latest last.
+
+    Parameters
+    ----------
+    name : str or None
+        Of a single run; None takes the newest.
+    count : int
+        How many are averaged.
+
+    Raises
+    ------
+    SlagsegError
+        If there is no such run, or there are too few.
+    """
+    latest = project.model_folder(kind)
+    if latest is None:
+        raise SlagsegError(
+            f"Project {project.folder} has no trained {kind} network. Run 'train' first."
+        )
+    if name is None:
+        return tuple(newest_runs(latest.parent, count))
+    if count > 1:
+        raise SlagsegError(
+            f"--{kind}-run {name} names one run, but --ensemble {count} averages the newest. "
+            "Leave one of them out."
+        )
+    trained = [f for f in project.model_runs(kind) if (f / "weights.safetensors").is_file()]
+    for folder in trained:
+        if folder.name == name:
+            return (folder,)
+    raise SlagsegError(
+        f"Project {project.folder} has no trained {kind} network '{name}'. It has: "
+        f"{', '.join(folder.name for folder in trained)}."
     )
 
 

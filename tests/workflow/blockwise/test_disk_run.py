@@ -158,7 +158,7 @@ def test_a_worker_that_is_killed_while_it_starts(tmp_path, marks, monkeypatch, t
     if times == 1:
         assert len(run.stage("s", toys.Fail(tmp_path, 0))) == 12
     else:
-        with pytest.raises(SlagsegError, match="could not be started .exit code -9"):
+        with pytest.raises(SlagsegError, match=r"could not be started \(exit code -9\)"):
             run.stage("s", toys.Fail(tmp_path, 0))
     assert len(list(marks.iterdir())) == (2 if times == 1 else processes.STARTS)
     run.close()
