@@ -75,7 +75,8 @@ def counted(labels: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]
 
     check_labels(labels)
     row = np.ascontiguousarray(labels).reshape(-1)
-    least, high = int(row.min(initial=0)), int(row.max(initial=0))
+    high = int(row.max(initial=0))
+    least = int(row.min(initial=0)) if np.issubdtype(row.dtype, np.signedinteger) else 0
     if least < 0 or high > _LARGEST:
         raise SlagsegError(
             f"Particle labels run from {least} to {high}; "
@@ -83,8 +84,10 @@ def counted(labels: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]
         )
     if high == 0:
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-    # 0 becomes the largest number there is
-    low = int((row - row.dtype.type(1)).view(row.dtype.str.replace("i", "u")).min()) + 1
+    low = 1
+    if high > row.size // 16:
+        # a table from 1 on would be long; of the labels less 1, 0 becomes the largest there is
+        low = int((row - row.dtype.type(1)).view(row.dtype.str.replace("i", "u")).min()) + 1
     if high - low > max(row.size, 1 << 16):
         # few labels with large numbers: a table of all numbers would not pay
         present, voxels = np.unique(row, return_counts=True)
@@ -98,14 +101,22 @@ def counted(labels: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 def renumbered(
-    labels: NDArray[Any], old: NDArray[np.int64], new: NDArray[np.int64]
+    labels: NDArray[Any],
+    old: NDArray[np.int64],
+    new: NDArray[np.int64],
+    out: NDArray[np.uint32] | None = None,
 ) -> NDArray[np.uint32]:
-    """Give label ``old[i]`` (rising) the number ``new[i]``; all others become 0."""
+    """Give label ``old[i]`` (rising) the number ``new[i]``; all others become 0.
+
+    What is written to `out`, if it is given, may lie over `labels`.
+    """
     from napari_slagseg.segmentation.label_kernels import renumber_into
 
     check_labels(labels)
-    out = np.zeros(labels.shape, dtype=np.uint32)
+    if out is None:
+        out = np.empty(labels.shape, dtype=np.uint32)
     if len(old) == 0:
+        out[...] = 0
         return out
     low, high = int(old[0]), int(old[-1])
     if high - low > max(labels.size, 1 << 16):
@@ -114,7 +125,13 @@ def renumbered(
         return out
     table = np.zeros(high - low + 1, dtype=np.uint32)
     table[old - low] = new
-    renumber_into(np.ascontiguousarray(labels).reshape(-1), low, table, out.reshape(-1))
+    row = np.ascontiguousarray(labels).reshape(-1)
+    if out.flags.c_contiguous:
+        renumber_into(row, low, table, out.reshape(-1))
+    else:
+        written = np.empty(row.shape, dtype=np.uint32)
+        renumber_into(row, low, table, written)
+        out[...] = written.reshape(labels.shape)
     return out
 
 

@@ -10,28 +10,57 @@ from numpy.typing import NDArray
 
 
 @njit(cache=True, nogil=True)
-def first_places(
-    labels: NDArray[Any], n: int, start: tuple[int, int, int], rows: int, columns: int
-) -> NDArray[np.int64]:
-    """Flat index in a volume of each label's first voxel in a block that begins at `start`.
+def touching_pairs(
+    here: NDArray[np.uint32],
+    here_values: NDArray[Any],
+    there: NDArray[np.uint32],
+    there_values: NDArray[Any],
+    down: int,
+    across: int,
+    by_value: bool,
+    keys: NDArray[np.int64],
+) -> int:
+    """Pairs of pieces on two faces that look at each other; most pairs come once.
 
-    Labels run from 1 to `n`; the volume has `rows` rows of `columns` voxels in a plane.
+    Parameters
+    ----------
+    here, there : (r, c) uint32
+        Pieces, 0 where there is none.
+    here_values, there_values : (r, c)
+        Only touched if `by_value`: then pieces touch where these are equal.
+    down, across : int
+        How far apart rows and columns may lie.
+    by_value : bool
+    keys : int64
+        Where to write ``there << 32 | here``.
+
+    Returns
+    -------
+    n : int
+        Keys written.
     """
-    places = np.full(n, -1, dtype=np.int64)
-    found = 0
-    for z in range(labels.shape[0]):
-        for y in range(labels.shape[1]):
-            if found == n:
-                return places
-            begin = ((z + start[0]) * rows + y + start[1]) * columns + start[2]
-            last = labels[z, y, 0]
-            for x in range(labels.shape[2]):
-                label = labels[z, y, x]
-                if (label != last or x == 0) and label > 0 and places[label - 1] < 0:
-                    places[label - 1] = begin + x
-                    found += 1
-                last = label
-    return places
+    rows, columns = here.shape
+    n = 0
+    last = np.int64(-1)
+    for i in range(rows):
+        for di in range(-down, down + 1):
+            k = i + di
+            if k < 0 or k >= rows:
+                continue
+            for j in range(columns):
+                if here[i, j] == 0:
+                    continue
+                for dj in range(-across, across + 1):
+                    m = j + dj
+                    if m < 0 or m >= columns or there[k, m] == 0:
+                        continue
+                    key = (np.int64(there[k, m]) << 32) | np.int64(here[i, j])
+                    if key == last or (by_value and here_values[i, j] != there_values[k, m]):
+                        continue
+                    keys[n] = key
+                    n += 1
+                    last = key
+    return n
 
 
 @njit(cache=True, nogil=True)
@@ -76,4 +105,4 @@ def renumber_into(
         out[k] = number
 
 
-__all__ = ["count_into", "first_places", "renumber_into"]
+__all__ = ["count_into", "renumber_into", "touching_pairs"]

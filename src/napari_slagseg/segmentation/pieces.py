@@ -1,6 +1,6 @@
 """Connected pieces of a volume that is cut into blocks.
 
-Pieces are found in each block by `cc3d`; those that touch across the faces (edges,
+Pieces are found in each block by its runs (`runs`); those that touch across the faces (edges,
 corners) of blocks are joined, and the joined ones are numbered in the order of their
 first voxel (C order) in the whole volume: the numbers that the volume has in one piece.
 """
@@ -8,11 +8,10 @@ first voxel (C order) in the whole volume: the numbers that the volume has in on
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-import cc3d
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
@@ -24,11 +23,15 @@ from napari_slagseg.data import (
     BlockResult,
     BlockRun,
     BlockStore,
+    MemoryStore,
     SlagsegError,
     Triple,
     VolumeLike,
     WritableVolume,
 )
+
+if TYPE_CHECKING:
+    from napari_slagseg.segmentation.runs import Runs
 
 Connectivity = Literal[6, 26]
 _LARGEST = np.iinfo(np.uint32).max
@@ -56,61 +59,75 @@ class PiecesOf:
 
     def values(self, block: Block) -> NDArray[Any]:
         """Voxels of a block."""
-        values = np.asarray(self.volume[block.box])
-        return values if self.by_value or values.dtype == bool else values != 0
+        return np.asarray(self.volume[block.box])
 
 
-def pieces_in_block(
-    source: PieceSource, block: Block, connectivity: Connectivity
-) -> tuple[NDArray[np.uint32], int]:
-    """Pieces of one block alone, 1, 2, ..., and their number."""
-    return _pieces(source.values(block), connectivity)
+@dataclass(frozen=True)
+class BlockPieces:
+    """Pieces of single blocks; picklable.
 
+    Runs are kept from the first stage for the later ones where the run's store is this
+    process's memory; elsewhere finding them again costs less than keeping them.
 
-def _pieces(values: NDArray[Any], connectivity: Connectivity) -> tuple[NDArray[np.uint32], int]:
-    if not values.any():
-        return np.zeros(values.shape, dtype=np.uint32), 0
-    labels, n = cc3d.connected_components(
-        np.ascontiguousarray(values),
-        connectivity=connectivity,
-        return_N=True,
-        out_dtype=np.uint32,
-    )
-    return np.ascontiguousarray(labels.astype(np.uint32, copy=False)), int(n)
+    Attributes
+    ----------
+    source : PieceSource
+    store : BlockStore
+    name : str
+        Under which they are kept.
+    connectivity : 6 or 26
+    """
+
+    source: PieceSource
+    store: BlockStore
+    name: str
+    connectivity: Connectivity
+
+    def found(self, block: Block, values: NDArray[Any]) -> Runs:
+        """Pieces of a block whose voxels were read."""
+        from napari_slagseg.segmentation.runs import runs_of  # imports numba
+
+        runs = runs_of(values, self.connectivity, self.source.by_value)
+        if isinstance(self.store, MemoryStore):
+            self.store.put(f"{self.name}-runs", block, runs.arrays())
+        return runs
+
+    def again(self, block: Block) -> Runs:
+        """Pieces of a block in a later stage, for the last time."""
+        from napari_slagseg.segmentation.runs import Runs, runs_of
+
+        if isinstance(self.store, MemoryStore):
+            kept = self.store.get(f"{self.name}-runs", block)
+            if kept:
+                self.store.put(f"{self.name}-runs", block, {})
+                return Runs.of(block.shape, kept)
+        return runs_of(self.source.values(block), self.connectivity, self.source.by_value)
 
 
 @dataclass(frozen=True)
 class _FindPieces:
     """Stage: pieces of each block; their labels on its six faces are kept for its neighbours."""
 
-    source: PieceSource
-    store: BlockStore
-    name: str
+    pieces: BlockPieces
     shape: Triple
-    connectivity: Connectivity
     count: bool
 
     def __call__(self, block: Block, given: Any) -> BlockResult:
-        from napari_slagseg.segmentation.label_kernels import (  # imports numba
-            count_into,
-            first_places,
-        )
-
-        values = self.source.values(block)
-        labels, n = _pieces(values, self.connectivity)
+        source = self.pieces.source
+        values = source.values(block)
+        runs = self.pieces.found(block, values)
         kept = {}
-        for axis, side in itertools.product(range(3), (0, 1)):
-            face = _face(labels, axis, side)
-            if not face.any():
-                continue
-            kept[f"pieces{axis}{side}"] = np.ascontiguousarray(face)
-            if self.source.by_value:
-                kept[f"values{axis}{side}"] = np.ascontiguousarray(_face(values, axis, side))
-        self.store.put(self.name, block, kept)
-        voxels = np.zeros(n, dtype=np.int64)
-        if n and self.count:
-            count_into(labels.reshape(-1), 1, voxels)
-        first = first_places(labels, n, block.start, self.shape[1], self.shape[2])
+        if runs.n:
+            for axis, side in itertools.product(range(3), (0, 1)):
+                face = runs.face(axis, side)
+                if not face.any():
+                    continue
+                kept[f"pieces{axis}{side}"] = face
+                if source.by_value:
+                    kept[f"values{axis}{side}"] = np.ascontiguousarray(_face(values, axis, side))
+        self.pieces.store.put(self.pieces.name, block, kept)
+        voxels = runs.voxels() if self.count else np.zeros(runs.n, dtype=np.int64)
+        first = runs.first_places(block.start, self.shape[1], self.shape[2])
         return {"first": first, "voxels": voxels}
 
 
@@ -143,10 +160,11 @@ class _FindTouching:
 
     def _pairs(self, mine: BlockResult, theirs: BlockResult, offset: Triple) -> NDArray[np.int64]:
         """Rows (their piece, my piece), each once."""
+        from napari_slagseg.segmentation.label_kernels import touching_pairs  # imports numba
+
         axis = next(a for a in range(3) if offset[a])
-        found = []
         free = [a for a in range(3) if a != axis]
-        names = ("pieces", "values") if self.by_value else ("pieces",)
+        names = ("pieces", "values") if self.by_value else ("pieces", "pieces")
         sides = {1: (offset[axis] + 1) // 2, -1: (1 - offset[axis]) // 2}
         # a face without pieces is not kept
         if f"pieces{axis}{sides[1]}" not in mine or f"pieces{axis}{sides[-1]}" not in theirs:
@@ -155,24 +173,13 @@ class _FindTouching:
             [_edge(faces[f"{name}{axis}{sides[sign]}"], free, offset, sign) for name in names]
             for faces, sign in ((mine, 1), (theirs, -1))
         )
-        shifts = [(-1, 0, 1) if self.connectivity == 26 and offset[a] == 0 else (0,) for a in free]
-        for shift in itertools.product(*shifts):
-            a = [_shifted(face, shift) for face in here]
-            b = [_shifted(face, tuple(-s for s in shift)) for face in there]
-            touching = (a[0] > 0) & (b[0] > 0)
-            if self.by_value:
-                touching &= a[1] == b[1]
-            rows = np.stack([b[0][touching], a[0][touching]], axis=1).astype(np.int64)
-            if len(rows):
-                found.append(_once(rows))
-        if not found:
-            return np.empty((0, 2), dtype=np.int64)
-        return _once(np.concatenate(found))
-
-
-def _once(rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    keys = np.unique(rows[:, 0] << 32 | rows[:, 1])
-    return np.stack([keys >> 32, keys & _LARGEST], axis=1)
+        reach = [int(self.connectivity == 26 and offset[a] == 0) for a in free]
+        # rows that are never written to cost nothing
+        room = here[0].size * (2 * reach[0] + 1) * (2 * reach[1] + 1)
+        keys = np.empty(room, dtype=np.int64)
+        n = touching_pairs(*here, *there, reach[0], reach[1], self.by_value, keys)
+        keys = np.unique(keys[:n])
+        return np.stack([keys >> 32, keys & _LARGEST], axis=1)
 
 
 def _before(connectivity: Connectivity) -> list[Triple]:
@@ -198,12 +205,6 @@ def _edge(face: NDArray[Any], free: list[int], offset: Triple, sign: int) -> NDA
     return face
 
 
-def _shifted(face: NDArray[Any], shift: Iterable[int]) -> NDArray[Any]:
-    """A face without its first (1) or last (-1) row or column."""
-    cut = tuple({-1: slice(None, -1), 0: slice(None), 1: slice(1, None)}[s] for s in shift)
-    return face[cut]
-
-
 @dataclass(frozen=True)
 class JoinedPieces:
     """Pieces of a whole volume.
@@ -216,11 +217,14 @@ class JoinedPieces:
         Number of each of the block's own pieces, 0 for 0.
     voxels : (n,) int64
         Of each; zeros unless they were asked for.
+    blocks : BlockPieces
+        The blocks' own pieces.
     """
 
     n: int
     tables: Mapping[Triple, NDArray[np.uint32]]
     voxels: NDArray[np.int64]
+    blocks: BlockPieces
 
 
 def joined_pieces(
@@ -249,9 +253,10 @@ def joined_pieces(
     """
     grid = run.grid
     middle = part[0] + 0.8 * (part[1] - part[0])
+    pieces = BlockPieces(source, run.store, name, connectivity)
     found = run.stage(
         name,
-        _FindPieces(source, run.store, name, grid.shape, connectivity, count),
+        _FindPieces(pieces, grid.shape, count),
         says=says,
         part=(part[0], middle),
     )
@@ -286,7 +291,7 @@ def joined_pieces(
     voxels = np.zeros(n, dtype=np.int64)
     if total and count:
         np.add.at(voxels, number - 1, np.concatenate([found[b.index]["voxels"] for b in blocks]))
-    return JoinedPieces(n, tables, voxels)
+    return JoinedPieces(n, tables, voxels, pieces)
 
 
 def _numbers(
@@ -315,16 +320,16 @@ def _numbers(
 class _WritePieces:
     """Stage: the numbers of the whole volume, block by block."""
 
-    source: PieceSource
+    pieces: BlockPieces
     out: WritableVolume
-    connectivity: Connectivity
 
     def __call__(self, block: Block, given: Any) -> None:
-        from napari_slagseg.segmentation.label_kernels import renumber_into
-
-        labels, n = pieces_in_block(self.source, block, self.connectivity)
-        if n:
-            renumber_into(labels.reshape(-1), 0, given, labels.reshape(-1))
+        runs = self.pieces.again(block)
+        if isinstance(self.out, np.ndarray) and self.out.dtype == np.uint32:
+            runs.paint(given, self.out[block.box], clear=True)
+            return
+        labels = np.zeros(block.shape, dtype=np.uint32)
+        runs.paint(given, labels)
         self.out[block.box] = labels
 
 
@@ -380,7 +385,7 @@ def connected_pieces(
     )
     run.stage(
         f"{name}-write",
-        _WritePieces(source, out, connectivity),
+        _WritePieces(joined.blocks, out),
         given=joined.tables,
         says=says,
         part=(middle, part[1]),
@@ -389,11 +394,11 @@ def connected_pieces(
 
 
 __all__ = [
+    "BlockPieces",
     "Connectivity",
     "JoinedPieces",
     "PieceSource",
     "PiecesOf",
     "connected_pieces",
     "joined_pieces",
-    "pieces_in_block",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,8 +22,9 @@ from napari_slagseg.data import (
     no_progress,
     stop_if_cancelled,
 )
+from napari_slagseg.segmentation.cores import cores
 from napari_slagseg.segmentation.label_blocks import label_counts_of_blocks, renumbered
-from napari_slagseg.segmentation.pieces import joined_pieces, pieces_in_block
+from napari_slagseg.segmentation.pieces import BlockPieces, joined_pieces
 from napari_slagseg.segmentation.watershed import FloodState, flood_blocks
 
 _LARGE = 1 << 26
@@ -123,17 +123,13 @@ class _Finish:
     """Stage: write the particles."""
 
     labels: VolumeLike
-    unreached: _Unreached
+    unreached: BlockPieces
     particles: WritableVolume
 
     def __call__(self, block: Block, given: _Numbers) -> None:
-        from napari_slagseg.segmentation.label_kernels import renumber_into  # imports numba
-
         particles = renumbered(np.asarray(self.labels[block.box]), given.old, given.new)
         if len(given.unreached) > 1:
-            pieces, _ = pieces_in_block(self.unreached, block, 6)
-            renumber_into(pieces.reshape(-1), 0, given.unreached, pieces.reshape(-1))
-            particles += pieces
+            self.unreached.again(block).paint(given.unreached, particles)
         self.particles[block.box] = particles
 
 
@@ -196,7 +192,7 @@ def separate_particles(
     if phases.size:
         run = ThreadRun(
             BlockGrid.of(phases.shape, block_edge(phases.size)),
-            threads or _cores(),
+            threads or cores(),
             progress,
             cancel,
         )
@@ -286,7 +282,7 @@ def _separate(
     flood_blocks(
         phases,
         probability,
-        seeds,
+        markers.blocks,
         markers.tables,
         state,
         run,
@@ -311,20 +307,13 @@ def _separate(
         given[index] = _Numbers(present, number[present - 1], of_rest[rest.tables[index]])
     run.stage(
         "particles",
-        _Finish(state.labels, unreached, particles),
+        _Finish(state.labels, rest.blocks, particles),
         given=given,
         says=says,
         part=share(0.92, 1.0),
     )
     n = int(kept.sum())
     return SeparationCounts(n, markers.n, rest.n, len(kept) - n)
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _check(phases: VolumeLike, probability: VolumeLike, threshold: float) -> None:

@@ -38,7 +38,7 @@ from napari_slagseg.data import (
     VolumeLike,
     WritableVolume,
 )
-from napari_slagseg.segmentation.pieces import PieceSource, pieces_in_block
+from napari_slagseg.segmentation.pieces import BlockPieces
 
 _SIDES = tuple(itertools.product(range(3), (-1, 1)))
 
@@ -88,7 +88,7 @@ class _Flood:
 
     phases: VolumeLike
     probability: VolumeLike
-    markers: PieceSource
+    markers: BlockPieces
     state: FloodState
     store: BlockStore
     grid: BlockGrid
@@ -96,11 +96,9 @@ class _Flood:
     def from_markers(self, block: Block, table: NDArray[np.uint32]) -> NDArray[np.int64]:
         """State of the block flooded on its own."""
         from napari_slagseg.segmentation.flooding import flooded  # imports numba
-        from napari_slagseg.segmentation.label_kernels import renumber_into
 
-        markers, n = pieces_in_block(self.markers, block, 6)
-        if n:
-            renumber_into(markers.reshape(-1), 0, table, markers.reshape(-1))
+        markers = np.zeros(block.shape, dtype=np.uint32)
+        self.markers.again(block).paint(table, markers)
         probability = np.asarray(self.probability[block.box])
         return flooded(markers, probability, np.asarray(self.phases[block.box]))
 
@@ -190,7 +188,7 @@ class _FloodAgain(_Flood):
 def flood_blocks(
     phases: VolumeLike,
     probability: VolumeLike,
-    markers: PieceSource,
+    markers: BlockPieces,
     tables: Mapping[Triple, NDArray[np.uint32]],
     state: FloodState,
     run: BlockRun,
@@ -206,7 +204,7 @@ def flood_blocks(
         Foreground where above 0.
     probability : (z, y, x) uint8
         High is flooded first.
-    markers : PieceSource
+    markers : BlockPieces
         Inside the foreground.
     tables : mapping of block index to (n + 1,) uint32
         Numbers of each block's markers in the volume.
