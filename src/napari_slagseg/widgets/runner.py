@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -40,6 +40,7 @@ class StepRunner(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._queue: list[tuple[str, dict[str, Any] | None]] = []
+        self._resources: dict[str, Any] = {}
         self._project: Project | None = None
         self._process: StepProcess | None = None
         self._name = ""
@@ -52,11 +53,25 @@ class StepRunner(QObject):
         """Whether a step is running."""
         return self._process is not None
 
-    def start(self, project: Project, steps: Sequence[tuple[str, dict[str, Any] | None]]) -> None:
-        """Run steps (name, configuration values) in order; stops at the first that fails."""
+    def start(
+        self,
+        project: Project,
+        steps: Sequence[tuple[str, dict[str, Any] | None]],
+        resources: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Run steps in order; stops at the first that fails.
+
+        Parameters
+        ----------
+        project : Project
+        steps : sequence of (name, values of the configuration or None)
+        resources : mapping or None
+            Values of `blockwise.Resources`.
+        """
         if self.busy:
             raise RuntimeError("a step is running already")
         self._project, self._queue = project, list(steps)
+        self._resources = dict(resources or {})
         self._next()
 
     def cancel(self) -> None:
@@ -70,7 +85,9 @@ class StepRunner(QObject):
             self.idle.emit()
             return
         self._name, config = self._queue.pop(0)
-        self._process = StepProcess(self._project.folder, self._name, config, os.getpid())
+        self._process = StepProcess(
+            self._project.folder, self._name, config, os.getpid(), self._resources
+        )
         self._process.start()
         self._timer.start()
         self.started.emit(self._name)

@@ -11,6 +11,7 @@ from psygnal import Signal
 from napari_slagseg.data import Volume, VolumeLike
 from napari_slagseg.project import Project, ProjectLockedError, ProjectReadOnlyError
 from napari_slagseg.widgets.alignment import Alignment
+from napari_slagseg.widgets.chosen_resources import ChosenResources
 from napari_slagseg.workflow.viewing import ct_levels
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class Session:
         self._volume: Volume | None = None
         self.alignment = Alignment(self)
         """The placement that is looked at."""
+        self.resources = ChosenResources()
+        """What long steps may use; the next project that is opened keeps it."""
 
     @property
     def writable(self) -> bool:

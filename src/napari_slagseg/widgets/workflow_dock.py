@@ -28,8 +28,11 @@ from napari_slagseg.data import PhaseTable, ProgressEvent, SlagsegError
 from napari_slagseg.project import Project
 from napari_slagseg.widgets import layers
 from napari_slagseg.widgets.background import Latest
+from napari_slagseg.widgets.block_progress import blocks_told
+from napari_slagseg.widgets.block_step_page import BlockStepPage
 from napari_slagseg.widgets.coarse_copies import CoarseCopies
 from napari_slagseg.widgets.correct_page import CorrectPage
+from napari_slagseg.widgets.measure_page import MeasurePage
 from napari_slagseg.widgets.project_page import ProjectPage
 from napari_slagseg.widgets.register_page import RegisterPage
 from napari_slagseg.widgets.runner import StepRunner
@@ -37,6 +40,7 @@ from napari_slagseg.widgets.session import session_of
 from napari_slagseg.widgets.step_page import RunList, StepPage
 from napari_slagseg.widgets.train_page import TrainPage
 from napari_slagseg.workflow import STEPS, StepState, states
+from napari_slagseg.workflow.blockwise.plan import PLANNED
 
 if TYPE_CHECKING:
     import napari
@@ -73,28 +77,6 @@ class PhaseLegend(QWidget):
         self._grid.setColumnStretch(1, 1)
 
 
-class MeasurePage(StepPage):
-    """Measuring and reporting belong to one button."""
-
-    def __init__(self, session: object) -> None:
-        super().__init__(
-            session,  # type: ignore[arg-type]
-            STEPS["measure"],
-            "One row a particle: size, shape, composition, liberation; the same for virtual "
-            "sections and for the maps; curves, figures and a report.",
-            basic=("target",),
-            button="Measure and report",
-        )
-
-    def steps_to_run(self) -> RunList:
-        """Measure, then report."""
-        return [*super().steps_to_run(), ("report", None)]
-
-    def step_names(self) -> tuple[str, ...]:
-        """Both steps."""
-        return ("measure", "report")
-
-
 class WorkflowDock(QWidget):
     """All steps from a CT and its maps to the particle table.
 
@@ -123,7 +105,7 @@ class WorkflowDock(QWidget):
             button="Make the ground truth",
         )
         self.train_page = TrainPage(self.session)
-        self.segment_page = StepPage(
+        self.segment_page = BlockStepPage(
             self.session,
             STEPS["segment"],
             "Predicts phases and particles in the whole volume.",
@@ -169,13 +151,18 @@ class WorkflowDock(QWidget):
         self.stage.setWordWrap(True)
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
+        self.blocks = QLabel()
+        self.blocks.hide()
+        progress = QHBoxLayout()
+        progress.addWidget(self.bar, 1)
+        progress.addWidget(self.blocks)
         bottom = QHBoxLayout()
         bottom.addWidget(self.run_all, 1)
         bottom.addWidget(self.cancel)
         layout = QVBoxLayout(self)
         layout.addWidget(self.toolbox, 1)
         layout.addWidget(self.stage)
-        layout.addWidget(self.bar)
+        layout.addLayout(progress)
         layout.addLayout(bottom)
         self._connect()
         self._set_busy(False)
@@ -284,9 +271,16 @@ class WorkflowDock(QWidget):
         if self.runner.busy:
             self.say_error("A step is running already; wait for it or cancel it.")
             return
+        resources = {}
+        if any(name in (*PLANNED, "run") for name, _ in steps):
+            try:
+                resources = self.session.resources.checked().model_dump()
+            except SlagsegError as error:
+                self.say_error(str(error))
+                return
         self.session.alignment.flush()
         self._set_busy(True)
-        self.runner.start(self.session.project, steps)
+        self.runner.start(self.session.project, steps, resources)
 
     def run_whole_job(self) -> None:
         """Run all that is not up to date; steps that never ran take their page's settings."""
@@ -311,6 +305,7 @@ class WorkflowDock(QWidget):
         self.cancel.setEnabled(False)
         self.stage.setText("Cancelling; what was finished is kept…")
         self.bar.setRange(0, 0)
+        self.blocks.hide()
         self.runner.cancel()
 
     def _set_busy(self, busy: bool) -> None:
@@ -327,6 +322,7 @@ class WorkflowDock(QWidget):
         if not busy:
             self.bar.setRange(0, 1000)
             self.bar.setValue(0)
+            self.blocks.hide()
 
     def _started(self, name: str) -> None:
         title = STEPS[name].title if name in STEPS else "All steps"
@@ -344,6 +340,9 @@ class WorkflowDock(QWidget):
         else:
             self.bar.setRange(0, 1000)
             self.bar.setValue(round(1000 * event.fraction))
+        told = blocks_told(event)
+        self.blocks.setText(told)
+        self.blocks.setVisible(bool(told))
         if "loss" in event.values or "validation_loss" in event.values:
             self.train_page.follow(event)
 
@@ -419,6 +418,8 @@ class WorkflowDock(QWidget):
         """Stop what runs and give the project's lock back."""
         self.runner.cancel()
         self.coarse_copies.close_down()
+        self.segment_page.close_down()
+        self.measure_page.close_down()
         self.register_page.latest.close()
         self.latest.close()
         self.session.close()

@@ -202,7 +202,7 @@ def choose_blocks(
             )
         raise SlagsegError(
             f"{memory / 1e9:.2g} GB of memory are not enough: one block of "
-            f"{' x '.join(map(str, smallest.edges))} voxels needs at least "
+            f"{' x '.join(map(str, smallest.edges))} voxels needs a memory limit of at least "
             f"--memory {math.ceil(least / 1e8) / 10:g}GB."
         )
     return max(found, key=lambda entry: entry[:-1])[-1]
