@@ -1,14 +1,17 @@
 """Particles: our separation beside what a user would pick instead, on the same packing.
 
-    python benchmarks/separation.py [--edge 256 512] [--threads 4] [--repeats 3]
+    python -m benchmarks.separation [--edge 256 512] [--threads 1 2 4] [--repeats 3] [--complete]
 
 Times are the best of some calls after a first one that compiles; all methods at one edge
 run one after the other, each in a process of its own, whose largest resident memory above
 the inputs is shown in bytes a voxel. Inputs of a watershed are the heights, the markers
 and the foreground; SimpleITK knows no foreground and floods the background last.
+`--threads` are those of ours; SimpleITK gets the most of them.
 
-"Ours faster" compares what a user waits, with the best number of threads; "on a core"
-compares seconds of processor time, and means something also where others use the machine.
+The column "ours" is how many times as fast ours is as that peer, with the most threads asked
+for; "a core" compares seconds of processor time, and means something also where others use
+the machine. "Scaling" is ours against ours on the fewest threads asked for. Peers of an edge
+above 256 that would take over a minute are left out unless `--complete` is given.
 
 The rows "all of it" start from phases and probability and end with numbered particles of
 at least 100 voxels: components, watershed, pieces without a marker, small ones.
@@ -21,16 +24,24 @@ import multiprocessing
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import cc3d
 import numpy as np
 import psutil
-from packing import packing
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # also as a script
+
+from benchmarks.packing import packing
 
 THRESHOLD = 0.5
 SMALLEST = 100
+A_MINUTE = 60.0
+SLOW = {"watershed": ("scikit-image",), "all of it": ("cc3d, scikit-image",)}
+"""Peers that take longer than a minute for 512^3, and about in proportion to the voxels."""
 
 
 class Inputs:
@@ -64,14 +75,16 @@ def ours_watershed(inputs: Inputs) -> Any:
     from napari_slagseg.segmentation.watershed import FloodState, flood_blocks
 
     source = PiecesOf(inputs.seeds, by_value=False)
-    tables = joined_pieces(source, run_of(inputs), name="m", says="", part=(0, 1)).tables
+    markers = joined_pieces(source, run_of(inputs), name="m", says="", part=(0, 1))
 
     def work() -> Any:
         run = run_of(inputs)
         labels = run.scratch("labels", np.uint32)
         state = FloodState(labels, run.scratch("costs", np.uint32))
         phases, probability = inputs.phases, inputs.probability
-        flood_blocks(phases, probability, source, tables, state, run, says="", part=(0, 1))
+        flood_blocks(
+            phases, probability, markers.blocks, markers.tables, state, run, says="", part=(0, 1)
+        )
         return labels
 
     return work
@@ -135,7 +148,7 @@ def plain_all(inputs: Inputs) -> Any:
 
 
 def ours_components(inputs: Inputs) -> Any:
-    """Blocks of cc3d, joined."""
+    """Blocks, joined."""
     from napari_slagseg.segmentation import connected_pieces
 
     def work() -> Any:
@@ -166,15 +179,10 @@ def skimage_components(inputs: Inputs) -> Any:
 
 
 def ours_small(inputs: Inputs) -> Any:
-    """Count and renumber, in blocks."""
-    from napari_slagseg.segmentation import remove_small_in_blocks
+    """Count and renumber."""
+    from napari_slagseg.segmentation import remove_small
 
-    def work() -> Any:
-        out = np.empty(inputs.labels.shape, np.uint32)
-        remove_small_in_blocks(inputs.labels, out, run_of(inputs), 20 * SMALLEST)
-        return out
-
-    return work
+    return lambda: remove_small(inputs.labels, 20 * SMALLEST, threads=inputs.threads)
 
 
 def cc3d_small(inputs: Inputs) -> Any:
@@ -230,62 +238,123 @@ class PeakMemory:
         self.bytes = self.largest - self.start
 
 
-def measure(task: str, method: str, edge: int, threads: int, repeats: int, pipe: Any) -> None:
-    """Send seconds, seconds of processor time, bytes above the inputs, and the result's sum."""
+@dataclass(frozen=True)
+class Row:
+    """One method at one edge.
+
+    Attributes
+    ----------
+    task, method : str
+    edge, threads : int
+    seconds, processor_seconds : float
+        The least of some calls.
+    bytes_a_voxel : float
+        Largest resident memory above the inputs.
+    voxels : int
+        That the result is not 0 at.
+    """
+
+    task: str
+    method: str
+    edge: int
+    threads: int
+    seconds: float
+    processor_seconds: float
+    bytes_a_voxel: float
+    voxels: int
+
+    @property
+    def rate(self) -> float:
+        """Mvoxel/s."""
+        return self.edge**3 / self.seconds / 1e6
+
+
+def _measure(task: str, method: str, edge: int, threads: int, repeats: int, pipe: Any) -> None:
+    """Send the numbers of a row."""
     TASKS[task][method](Inputs(48, 1))()  # compiles and imports
     work = TASKS[task][method](Inputs(edge, threads))
     with PeakMemory() as memory:
+        start, used = time.perf_counter(), time.process_time()
         result = work()
-    check = int(np.count_nonzero(result))
+        times = [time.perf_counter() - start]
+        processor = [time.process_time() - used]
+    voxels = int(np.count_nonzero(result))
     del result
-    times, processor = [], []
-    for _ in range(repeats):
+    for _ in range(repeats - 1 if times[0] < A_MINUTE else 0):
         start, used = time.perf_counter(), time.process_time()
         work()
         times.append(time.perf_counter() - start)
         processor.append(time.process_time() - used)
-    pipe.send((min(times), min(processor), memory.bytes, check))
+    pipe.send((min(times), min(processor), memory.bytes / edge**3, voxels))
 
 
-def main() -> None:
+def measured(task: str, method: str, edge: int, threads: int, repeats: int) -> Row:
+    """Time one method in a process of its own."""
+    context = multiprocessing.get_context("spawn")
+    receive, send = context.Pipe(duplex=False)
+    process = context.Process(target=_measure, args=(task, method, edge, threads, repeats, send))
+    process.start()
+    send.close()  # so that a child that dies ends the wait
+    try:
+        numbers = receive.recv()
+    except EOFError:
+        sys.exit(f"{task} with {method} at {edge} ended without a result.")
+    finally:
+        process.join()
+    return Row(task, method, edge, threads, *numbers)
+
+
+def rows_of(
+    task: str, edge: int, threads: Sequence[int], repeats: int, *, complete: bool = True
+) -> Iterator[Row]:
+    """Ours with each number of threads, then the peers."""
+    for method in TASKS[task]:
+        if method == "ours":
+            for n in threads:
+                yield measured(task, method, edge, n, repeats)
+        elif complete or edge <= 256 or method not in SLOW.get(task, ()):
+            n = max(threads) if method == "SimpleITK" else 1
+            yield measured(task, method, edge, n, repeats)
+
+
+def main(argv: list[str] | None = None) -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.separation", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("--edge", type=int, nargs="+", default=[256])
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2, 4], help="for ours")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--task", nargs="+", choices=list(TASKS), default=list(TASKS))
-    arguments = parser.parse_args()
-    context = multiprocessing.get_context("spawn")
+    parser.add_argument(
+        "--complete", action="store_true", help="also peers that take over a minute"
+    )
+    arguments = parser.parse_args(argv)
+    threads = sorted(set(arguments.threads))
     print(
         f"{'task':11} {'method':19} {'edge':>5} {'threads':>7} {'s':>8} {'cpu s':>7} "
-        f"{'Mvoxel/s':>8} {'bytes/voxel':>11} {'ours faster':>11} {'on a core':>9}"
+        f"{'Mvoxel/s':>8} {'bytes/voxel':>11} {'scaling':>8} {'ours':>8} {'a core':>8}"
     )
     for edge in arguments.edge:
         for task in arguments.task:
-            best, least = 0.0, float("inf")
-            for method in TASKS[task]:
-                for threads in arguments.threads if method == "ours" else [1]:
-                    receive, send = context.Pipe(duplex=False)
-                    given = (task, method, edge, threads, arguments.repeats, send)
-                    process = context.Process(target=measure, args=given)
-                    process.start()
-                    send.close()  # so that a child that dies ends the wait
-                    try:
-                        taken, used, memory, _ = receive.recv()
-                    except EOFError:
-                        sys.exit(f"{task} with {method} at {edge} ended without a result.")
-                    process.join()
-                    rate = edge**3 / taken / 1e6
-                    if method == "ours":
-                        best, least = max(best, rate), min(least, used)
-                        ratio = ""
-                    else:
-                        ratio = f"{best / rate:10.1f}x {used / least:8.1f}x"
-                    print(
-                        f"{task:11} {method:19} {edge:5} {threads:7} {taken:8.2f} {used:7.2f} "
-                        f"{rate:8.1f} {memory / edge**3:11.1f} {ratio}",
-                        flush=True,
-                    )
+            ours: list[Row] = []
+            for row in rows_of(task, edge, threads, arguments.repeats, complete=arguments.complete):
+                if row.method == "ours":
+                    ours.append(row)
+                    more = f"{ours[0].seconds / row.seconds:7.2f}x"
+                else:
+                    least = min(r.processor_seconds for r in ours)
+                    more = f"{'':8} {row.seconds / ours[-1].seconds:7.1f}x "
+                    more += f"{row.processor_seconds / least:7.1f}x"
+                print(
+                    f"{task:11} {row.method:19} {edge:5} {row.threads:7} {row.seconds:8.3f} "
+                    f"{row.processor_seconds:7.3f} {row.rate:8.1f} {row.bytes_a_voxel:11.1f} "
+                    f"{more}",
+                    flush=True,
+                )
+            left = [m for m in SLOW.get(task, ()) if edge > 256 and not arguments.complete]
+            if left:
+                print(f"{task:11} left out, over a minute: {', '.join(left)} (--complete)")
 
 
 if __name__ == "__main__":

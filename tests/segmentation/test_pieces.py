@@ -1,5 +1,7 @@
 """Connected pieces and small changes to labels, block by block."""
 
+import threading
+
 import cc3d
 import numpy as np
 import pytest
@@ -7,10 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from napari_slagseg.data import BlockGrid, SlagsegError, ThreadRun
+from napari_slagseg.data import (
+    BlockGrid,
+    CancelledError,
+    MemoryStore,
+    SlagsegError,
+    ThreadRun,
+)
 from napari_slagseg.segmentation import (
     connected_pieces,
     label_counts_of_blocks,
+    label_volumes,
     relabel_sequential,
     remove_small,
     remove_small_in_blocks,
@@ -76,6 +85,79 @@ def test_labels_of_many_types_and_large_numbers():
     expected, k = expected_pieces(values, 6)
     assert n == k
     assert np.array_equal(out, expected)
+
+
+@pytest.mark.parametrize("connectivity", [6, 26])
+@pytest.mark.parametrize("kind", ["|b1", "u1", "<i4", ">u2", "<u8"])
+def test_noise_of_every_type_gives_the_pieces_of_cc3d(kind, connectivity):
+    """Runs of one voxel, more than there is room for at first; rows of odd length."""
+    values = np.random.default_rng(8).integers(0, 4, (21, 30, 37)).astype(kind)
+    out = np.full(values.shape, 5, np.uint32)
+    n = connected_pieces(
+        values, out, ThreadRun(BlockGrid.of(values.shape, (11, 30, 17))), connectivity=connectivity
+    )
+    native = values.astype(np.uint8) if kind != "|b1" else values
+    expected, k = cc3d.connected_components(native, connectivity=connectivity, return_N=True)
+    assert n == k
+    assert np.array_equal(out, by_first_voxel(expected))
+
+
+def test_pieces_are_written_beside_other_blocks_and_over_what_was_there():
+    """Blocks of no memory of their own: a store and an output that are not in memory."""
+
+    class Elsewhere:
+        def __init__(self, array):
+            self.array = array
+            self.shape, self.dtype = array.shape, array.dtype
+
+        def __getitem__(self, box):
+            return self.array[box].copy()
+
+        def __setitem__(self, box, values):
+            self.array[box] = values
+
+    class Kept:
+        def __init__(self):
+            self.memory = MemoryStore()
+            self.names = set()
+
+        def put(self, name, block, arrays):
+            self.names.add(name)
+            self.memory.put(name, block, arrays)
+
+        def get(self, name, block):
+            return self.memory.get(name, block)
+
+    mask = np.random.default_rng(1).random((20, 21, 22)) < 0.3
+    here, there = np.full(mask.shape, 9, np.uint32), Elsewhere(np.full(mask.shape, 9, np.uint32))
+    run = ThreadRun(BlockGrid.of(mask.shape, 8))
+    run.store = Kept()
+    n = connected_pieces(Elsewhere(mask), there, run)
+    assert connected_pieces(mask, here, ThreadRun(BlockGrid.of(mask.shape, 8))) == n
+    assert np.array_equal(here, there.array)
+    assert run.store.names == {"pieces"}  # faces only
+
+
+def test_labels_are_changed_in_threads_as_in_one(monkeypatch):
+    monkeypatch.setattr(label_volumes, "_CHUNK_VOXELS", 300)
+    labels = np.random.default_rng(2).integers(0, 90, (40, 9, 10)) * 7
+    values, voxels = np.unique(labels, return_counts=True)
+    large = values[(voxels >= 42) & (values > 0)]
+    assert 0 < len(large) < len(values) - 1
+    expected = np.where(np.isin(labels, large), labels, 0)
+    for threads in (1, 3):
+        found = remove_small(labels, 42, threads=threads)
+        assert np.array_equal(found, expected)
+        assert np.array_equal(
+            relabel_sequential(found, threads=threads),
+            np.where(expected > 0, np.searchsorted(large, expected) + 1, 0),
+        )
+    with pytest.raises(SlagsegError, match="-1"):
+        remove_small(np.where(np.arange(40)[:, None, None] == 39, -1, labels), 2, threads=3)
+    token = threading.Event()
+    token.set()
+    with pytest.raises(CancelledError):
+        remove_small(labels, 2, threads=3, cancel=token)
 
 
 def test_shapes_must_agree():

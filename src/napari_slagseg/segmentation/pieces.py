@@ -58,8 +58,9 @@ class PiecesOf:
     by_value: bool
 
     def values(self, block: Block) -> NDArray[Any]:
-        """Voxels of a block."""
-        return np.asarray(self.volume[block.box])
+        """Voxels of a block, in this machine's order of bytes."""
+        values = np.asarray(self.volume[block.box])
+        return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,9 @@ class _FindTouching:
         # rows that are never written to cost nothing
         room = here[0].size * (2 * reach[0] + 1) * (2 * reach[1] + 1)
         keys = np.empty(room, dtype=np.int64)
-        n = touching_pairs(*here, *there, reach[0], reach[1], self.by_value, keys)
+        n = touching_pairs(
+            here[0], here[1], there[0], there[1], reach[0], reach[1], self.by_value, keys
+        )
         keys = np.unique(keys[:n])
         return np.stack([keys >> 32, keys & _LARGEST], axis=1)
 

@@ -17,6 +17,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+
 @dataclass(frozen=True)
 class Runs:
     """Runs of a block, and which piece each belongs to.
@@ -116,7 +117,7 @@ def runs_of(values: NDArray[Any], connectivity: Literal[6, 26], by_value: bool) 
     Parameters
     ----------
     values : (z, y, x) bool or integer
-        0 is background.
+        0 is background. Of this machine's order of bytes.
     connectivity : 6 or 26
     by_value : bool
         Whether pieces end where the value changes.
@@ -126,8 +127,6 @@ def runs_of(values: NDArray[Any], connectivity: Literal[6, 26], by_value: bool) 
         values = values != 0
     if values.dtype == bool:
         values, by_value = values.view(np.uint8), False  # there is only one value
-    elif not values.dtype.isnative:
-        values = values.astype(values.dtype.newbyteorder("="))
     values = np.ascontiguousarray(values)
     of_rows = np.empty(depth * rows + 1, dtype=np.int64)
     room = values.size // 24 + columns + 1
@@ -167,8 +166,8 @@ def _find(
         if n + columns > len(begin):
             return row
         changes[0] = values[row, 0] != 0
-        for x in range(1, columns):
-            changes[x] = values[row, x] != values[row, x - 1]
+        for i in range(1, columns):
+            changes[i] = values[row, i] != values[row, i - 1]
         changes[columns] = values[row, columns - 1] != 0
         inside = False
         for k in range(len(words)):
@@ -176,7 +175,7 @@ def _find(
             while word != 0:
                 # bytes below the lowest one that is set
                 below = (word - np.uint64(1)) & ~word & ones
-                x = 8 * k + np.int64((below * ones) >> np.uint64(56))
+                x: Any = 8 * k + np.int64((below * ones) >> np.uint64(56))
                 word &= word - np.uint64(1)
                 if inside:
                     end[n] = x
@@ -234,9 +233,14 @@ def _join(
             b, last_b = of_rows[other], of_rows[other + 1]
             while a < last_a and b < last_b:
                 end_a, end_b = end[a], end[b]
-                if begin[a] < end_b + reach and begin[b] < end_a + reach:
-                    if not by_value or values[z, y, begin[a]] == values[there_z, there_y, begin[b]]:
-                        _unite(parent, a, b)
+                if (
+                    begin[a] < end_b + reach
+                    and begin[b] < end_a + reach
+                    and (
+                        not by_value or values[z, y, begin[a]] == values[there_z, there_y, begin[b]]
+                    )
+                ):
+                    _unite(parent, a, b)
                 # the one that ends first touches nothing that follows the other
                 if end_a < end_b:
                     a += 1
@@ -245,12 +249,18 @@ def _join(
                 else:
                     if reach > 0 and by_value:
                         # at a corner, either may touch what follows the other without a gap
-                        if b + 1 < last_b and begin[b + 1] == end_a:
-                            if values[z, y, begin[a]] == values[there_z, there_y, end_a]:
-                                _unite(parent, a, b + 1)
-                        if a + 1 < last_a and begin[a + 1] == end_a:
-                            if values[z, y, end_a] == values[there_z, there_y, begin[b]]:
-                                _unite(parent, a + 1, b)
+                        if (
+                            b + 1 < last_b
+                            and begin[b + 1] == end_a
+                            and values[z, y, begin[a]] == values[there_z, there_y, end_a]
+                        ):
+                            _unite(parent, a, b + 1)
+                        if (
+                            a + 1 < last_a
+                            and begin[a + 1] == end_a
+                            and values[z, y, end_a] == values[there_z, there_y, begin[b]]
+                        ):
+                            _unite(parent, a + 1, b)
                     a += 1
                     b += 1
 

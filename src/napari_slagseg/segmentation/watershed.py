@@ -23,7 +23,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,9 @@ from napari_slagseg.data import (
     WritableVolume,
 )
 from napari_slagseg.segmentation.pieces import BlockPieces
+
+if TYPE_CHECKING:
+    from napari_slagseg.segmentation.flooding import Place
 
 _SIDES = tuple(itertools.product(range(3), (-1, 1)))
 
@@ -106,21 +109,34 @@ class _Flood:
         """State of the block as its last flood left it, or one as good."""
         from napari_slagseg.segmentation.flooding import packed
 
-        labels = np.asarray(self.state.labels[block.box])
-        state, found = packed(labels, np.asarray(self.state.costs[block.box]))
+        places = (self.read(self.state.labels, block), self.read(self.state.costs, block))
+        state, found = packed(block.shape, *places)
         return state if found == check else self.from_markers(block, given.markers)
+
+    def read(self, volume: VolumeLike, block: Block) -> Place:
+        """Voxels of the block, as uint32."""
+        from napari_slagseg.segmentation.flooding import Place
+
+        if _flat(volume):
+            return Place.of(volume, block.start)  # type: ignore[arg-type]
+        return Place.of(np.ascontiguousarray(volume[block.box], dtype=np.uint32))
 
     def keep(self, block: Block, state: NDArray[np.int64], times: int) -> BlockResult:
         """Write the block, keep its faces and checksum; hand these back."""
-        from napari_slagseg.segmentation.flooding import unpacked
+        from napari_slagseg.segmentation.flooding import Place, outer, unpack
 
-        labels, costs, check = unpacked(state)
-        self.state.labels[block.box] = labels
-        self.state.costs[block.box] = costs
-        kept: BlockResult = {
-            _key(*side): _outer(costs, *side).astype(np.int64) << 32 | _outer(labels, *side)
-            for side in _SIDES
-        }
+        volumes = (self.state.labels, self.state.costs)
+        # beside arrays in memory nothing is written first
+        own = [None if _flat(v) else np.empty(block.shape, dtype=np.uint32) for v in volumes]
+        labels, costs = (
+            Place.of(v, block.start) if array is None else Place.of(array)  # type: ignore[arg-type]
+            for v, array in zip(volumes, own)
+        )
+        check = unpack(state, labels, costs)
+        for volume, array in zip(volumes, own):
+            if array is not None:
+                volume[block.box] = array
+        kept: BlockResult = {_key(*side): outer(state, *side) for side in _SIDES}
         kept["check"] = np.array(check, dtype=np.int64)
         self.store.put(_faces(times), block, kept)
         return kept
@@ -258,6 +274,13 @@ def flood_blocks(
         )
         for index, result in results.items():
             times[index] += int(result["flooded"])
+
+
+def _flat(volume: VolumeLike) -> bool:
+    """Whether a volume can be gone through as one row of uint32."""
+    return (
+        isinstance(volume, np.ndarray) and volume.dtype == np.uint32 and volume.flags.c_contiguous
+    )
 
 
 def _faces(times: int) -> str:
