@@ -133,7 +133,8 @@ def main(argv: list[str] | None = None) -> None:
         shutil.rmtree(stormy)
         stormy.mkdir()
         for name, arguments in commands(folder, stormy, args.workers).items():
-            patience = took[name]
+            # several kills before its end, but time for a block or two between them
+            patience = max(8.0, 0.3 * took[name])
             while True:
                 process = start(arguments)
                 starts += 1
