@@ -148,15 +148,10 @@ def plain_all(inputs: Inputs) -> Any:
 
 
 def ours_components(inputs: Inputs) -> Any:
-    """Blocks, joined."""
-    from napari_slagseg.segmentation import connected_pieces
+    """Slabs, joined."""
+    from napari_slagseg.segmentation import label_pieces
 
-    def work() -> Any:
-        out = np.empty(inputs.phases.shape, np.uint32)
-        connected_pieces(inputs.foreground, out, run_of(inputs), by_value=False)
-        return out
-
-    return work
+    return lambda: label_pieces(inputs.foreground, threads=inputs.threads)[0]
 
 
 def cc3d_components(inputs: Inputs) -> Any:

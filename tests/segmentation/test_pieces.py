@@ -19,7 +19,9 @@ from napari_slagseg.data import (
 from napari_slagseg.segmentation import (
     connected_pieces,
     label_counts_of_blocks,
+    label_pieces,
     label_volumes,
+    pieces,
     relabel_sequential,
     remove_small,
     remove_small_in_blocks,
@@ -136,6 +138,20 @@ def test_pieces_are_written_beside_other_blocks_and_over_what_was_there():
     assert connected_pieces(mask, here, ThreadRun(BlockGrid.of(mask.shape, 8))) == n
     assert np.array_equal(here, there.array)
     assert run.store.names == {"pieces"}  # faces only
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_arrays_are_labelled_in_slabs(threads, monkeypatch):
+    monkeypatch.setattr(pieces, "_SLAB_VOXELS", 2000)
+    values = np.random.default_rng(4).integers(0, 3, (20, 21, 22))
+    for turned in (values, values.T):
+        labels, n = label_pieces(turned, connectivity=26, threads=threads)
+        expected, k = expected_pieces(turned, 26)
+        assert n == k
+        assert np.array_equal(labels, expected)
+    assert label_pieces(np.zeros((0, 2, 2), bool))[1] == 0
+    with pytest.raises(SlagsegError, match="2 axes"):
+        label_pieces(np.zeros((2, 2), bool))
 
 
 def test_labels_are_changed_in_threads_as_in_one(monkeypatch):

@@ -8,7 +8,7 @@ from napari_slagseg.segmentation.label_blocks import (
     remove_small_in_blocks,
 )
 from napari_slagseg.segmentation.label_volumes import relabel_sequential, remove_small
-from napari_slagseg.segmentation.pieces import connected_pieces
+from napari_slagseg.segmentation.pieces import connected_pieces, label_pieces
 from napari_slagseg.segmentation.separation import (
     Separation,
     SeparationCounts,
@@ -36,6 +36,7 @@ __all__ = [
     "connected_pieces",
     "distance_watershed",
     "label_counts_of_blocks",
+    "label_pieces",
     "relabel_sequential",
     "remove_small",
     "remove_small_in_blocks",

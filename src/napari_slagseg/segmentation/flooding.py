@@ -28,7 +28,6 @@ A block has one voxel of frame on all sides. A voxel's state is one int64: the c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -36,6 +35,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from napari_slagseg.data import SlagsegError
+from napari_slagseg.segmentation.places import Place
 from napari_slagseg.segmentation.prefetch import prefetch
 
 LEVELS = 256
@@ -117,34 +117,6 @@ def settle(state: NDArray[np.int64], probability: NDArray[np.uint8], room: float
         return False
     _complain(status)
     return True
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a block lies in an array in memory: loops along x are far faster over a flat one.
-
-    Attributes
-    ----------
-    flat : (n,) array
-        The whole array.
-    begin : int
-        The block's first voxel.
-    row, plane : int
-        From a row, and from a plane, to the next.
-    """
-
-    flat: NDArray[Any]
-    begin: int
-    row: int
-    plane: int
-
-    @classmethod
-    def of(cls, array: NDArray[Any], start: tuple[int, int, int] = (0, 0, 0)) -> Place:
-        """Place in a C-contiguous 3D array of the block that begins at `start`."""
-        row = array.shape[2]
-        plane = row * array.shape[1]
-        begin = start[0] * plane + start[1] * row + start[2]
-        return cls(array.reshape(-1), begin, row, plane)
 
 
 def packed(shape: tuple[int, int, int], labels: Place, costs: Place) -> tuple[Any, int]:
@@ -630,7 +602,6 @@ def _settle(
 __all__ = [
     "OPEN",
     "STEP_BITS",
-    "Place",
     "flooded",
     "offers_something",
     "outer",

@@ -23,17 +23,22 @@ from napari_slagseg.data import (
     BlockResult,
     BlockRun,
     BlockStore,
+    CancelToken,
     MemoryStore,
     SlagsegError,
+    ThreadRun,
     Triple,
     VolumeLike,
     WritableVolume,
 )
+from napari_slagseg.segmentation.cores import cores
+from napari_slagseg.segmentation.places import Place, flat
 
 if TYPE_CHECKING:
     from napari_slagseg.segmentation.runs import Runs
 
 Connectivity = Literal[6, 26]
+_SLAB_VOXELS = 1 << 21
 _LARGEST = np.iinfo(np.uint32).max
 
 
@@ -328,11 +333,11 @@ class _WritePieces:
 
     def __call__(self, block: Block, given: Any) -> None:
         runs = self.pieces.again(block)
-        if isinstance(self.out, np.ndarray) and self.out.dtype == np.uint32:
-            runs.paint(given, self.out[block.box], clear=True)
+        if flat(self.out):
+            runs.paint(given, Place.of(self.out, block.start), clear=True)  # type: ignore[arg-type]
             return
         labels = np.zeros(block.shape, dtype=np.uint32)
-        runs.paint(given, labels)
+        runs.paint(given, Place.of(labels))
         self.out[block.box] = labels
 
 
@@ -396,6 +401,49 @@ def connected_pieces(
     return joined.n
 
 
+def label_pieces(
+    values: NDArray[Any],
+    *,
+    connectivity: Connectivity = 6,
+    by_value: bool = True,
+    threads: int | None = None,
+    cancel: CancelToken | None = None,
+) -> tuple[NDArray[np.uint32], int]:
+    """Label the connected pieces of an array in memory.
+
+    Parameters
+    ----------
+    values : (z, y, x) bool or integer
+        0 is background.
+    connectivity, by_value
+        See `connected_pieces`.
+    threads : int, optional
+        All cores if not given.
+    cancel
+        See `napari_slagseg.data.running`.
+
+    Returns
+    -------
+    labels : (z, y, x) uint32
+        1, 2, ... in the order of their first voxel (C order).
+    n : int
+        Pieces.
+    """
+    if values.ndim != 3:
+        raise SlagsegError(f"Pieces are found in 3-D arrays; this one has {values.ndim} axes.")
+    labels = np.empty(values.shape, dtype=np.uint32)
+    if not labels.size:
+        return labels, 0
+    threads = threads or cores()
+    # slabs of whole planes are written fastest
+    planes = max(1, _SLAB_VOXELS * len(values) // values.size)
+    planes = min(planes, -(-len(values) // threads))
+    grid = BlockGrid.of(values.shape, (planes, *values.shape[1:]))
+    run = ThreadRun(grid, threads, cancel=cancel)
+    n = connected_pieces(values, labels, run, connectivity=connectivity, by_value=by_value)
+    return labels, n
+
+
 __all__ = [
     "BlockPieces",
     "Connectivity",
@@ -404,4 +452,5 @@ __all__ = [
     "PiecesOf",
     "connected_pieces",
     "joined_pieces",
+    "label_pieces",
 ]

@@ -17,6 +17,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from napari_slagseg.segmentation.places import Place
+
 
 @dataclass(frozen=True)
 class Runs:
@@ -95,20 +97,22 @@ class Runs:
         _paint_rows(self.rows, self.begin, self.end, self.piece, first, step, n, face)
         return face
 
-    def paint(
-        self, numbers: NDArray[np.uint32], out: NDArray[np.uint32], *, clear: bool = False
-    ) -> None:
+    def paint(self, numbers: NDArray[np.uint32], out: Place, *, clear: bool = False) -> None:
         """Write ``numbers[piece]`` where there is a run.
 
         Parameters
         ----------
         numbers : (n + 1,) uint32
             ``numbers[0]`` is not used.
-        out : (z, y, x) uint32
+        out : Place
+            Of the block, in an array of uint32.
         clear : bool
             Whether the other voxels become 0; else they are left as they are.
         """
-        _paint(self.rows, self.begin, self.end, self.piece, numbers, clear, out)
+        at = (out.begin, out.row, out.plane)
+        _paint(
+            self.rows, self.begin, self.end, self.piece, numbers, clear, self.shape, out.flat, at
+        )
 
 
 def runs_of(values: NDArray[Any], connectivity: Literal[6, 26], by_value: bool) -> Runs:
@@ -331,10 +335,13 @@ def _paint(
     piece: NDArray[np.uint32],
     numbers: NDArray[np.uint32],
     clear: bool,
+    shape: tuple[int, int, int],
     out: NDArray[np.uint32],
+    at: tuple[int, int, int],
 ) -> None:
     for row in range(len(of_rows) - 1):
-        line = out[row // out.shape[1], row % out.shape[1]]
+        place = at[0] + row % shape[1] * at[1] + row // shape[1] * at[2]
+        line = out[place : place + shape[2]]
         done = 0
         for k in range(of_rows[row], of_rows[row + 1]):
             if clear:

@@ -25,6 +25,7 @@ from napari_slagseg.data import (
 from napari_slagseg.segmentation.cores import cores
 from napari_slagseg.segmentation.label_blocks import label_counts_of_blocks, renumbered
 from napari_slagseg.segmentation.pieces import BlockPieces, joined_pieces
+from napari_slagseg.segmentation.places import Place
 from napari_slagseg.segmentation.watershed import FloodState, flood_blocks
 
 _LARGE = 1 << 26
@@ -129,7 +130,7 @@ class _Finish:
     def __call__(self, block: Block, given: _Numbers) -> None:
         particles = renumbered(np.asarray(self.labels[block.box]), given.old, given.new)
         if len(given.unreached) > 1:
-            self.unreached.again(block).paint(given.unreached, particles)
+            self.unreached.again(block).paint(given.unreached, Place.of(particles))
         self.particles[block.box] = particles
 
 

@@ -23,7 +23,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,9 +39,7 @@ from napari_slagseg.data import (
     WritableVolume,
 )
 from napari_slagseg.segmentation.pieces import BlockPieces
-
-if TYPE_CHECKING:
-    from napari_slagseg.segmentation.flooding import Place
+from napari_slagseg.segmentation.places import Place, flat
 
 _SIDES = tuple(itertools.product(range(3), (-1, 1)))
 
@@ -101,7 +99,7 @@ class _Flood:
         from napari_slagseg.segmentation.flooding import flooded  # imports numba
 
         markers = np.zeros(block.shape, dtype=np.uint32)
-        self.markers.again(block).paint(table, markers)
+        self.markers.again(block).paint(table, Place.of(markers))
         probability = np.asarray(self.probability[block.box])
         return flooded(markers, probability, np.asarray(self.phases[block.box]))
 
@@ -115,19 +113,17 @@ class _Flood:
 
     def read(self, volume: VolumeLike, block: Block) -> Place:
         """Voxels of the block, as uint32."""
-        from napari_slagseg.segmentation.flooding import Place
-
-        if _flat(volume):
+        if flat(volume):
             return Place.of(volume, block.start)  # type: ignore[arg-type]
         return Place.of(np.ascontiguousarray(volume[block.box], dtype=np.uint32))
 
     def keep(self, block: Block, state: NDArray[np.int64], times: int) -> BlockResult:
         """Write the block, keep its faces and checksum; hand these back."""
-        from napari_slagseg.segmentation.flooding import Place, outer, unpack
+        from napari_slagseg.segmentation.flooding import outer, unpack
 
         volumes = (self.state.labels, self.state.costs)
         # beside arrays in memory nothing is written first
-        own = [None if _flat(v) else np.empty(block.shape, dtype=np.uint32) for v in volumes]
+        own = [None if flat(v) else np.empty(block.shape, dtype=np.uint32) for v in volumes]
         labels, costs = (
             Place.of(v, block.start) if array is None else Place.of(array)  # type: ignore[arg-type]
             for v, array in zip(volumes, own)
@@ -274,13 +270,6 @@ def flood_blocks(
         )
         for index, result in results.items():
             times[index] += int(result["flooded"])
-
-
-def _flat(volume: VolumeLike) -> bool:
-    """Whether a volume can be gone through as one row of uint32."""
-    return (
-        isinstance(volume, np.ndarray) and volume.dtype == np.uint32 and volume.flags.c_contiguous
-    )
 
 
 def _faces(times: int) -> str:
