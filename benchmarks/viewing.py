@@ -1,15 +1,20 @@
 """How fast a large project opens and scrolls in napari.
 
-    python -m benchmarks.viewing [--shape 512 512 512] [--dtype uint16] [--folder DIR]
-        [--in-memory] [--slices 96] [--picture FILE]
+    python -m benchmarks.viewing [--shape 512 512 512] [--ct npy|zarr] [--folder DIR]
+        [--cell 40] [--of-full-run DIR] [--in-memory] [--slices 48] [--picture FILE]
 
-Makes a project without training (a lattice of balls with noise, its CT memory-mapped,
-its segmentation in chunked Zarr with coarse levels, one map of 1000 x 1000 pixels),
-reads planes of it, opens it in a window of 1600 x 1000 (after a small project, as the
-first one of a session pays for much else) and steps through slices along z, y and x.
-Printed are the seconds until the window is there and drawn, the time of a slice (median,
-95th per cent and longest, in milliseconds: reading and preparing alone, then with
-drawing), the memory that opening and scrolling added, and what was read through files.
+Makes a project without training (`benchmarks.viewing_project`: rough particles, their table,
+one map), reads planes of it, opens it in a window of 1600 x 1000 (after a small project, as
+the first one of a session pays for much else) and steps through slices along z, y and x: the
+whole slice in sight, then a pixel of the screen a voxel, then four.
+
+Printed are the seconds until the window is there, drawn and sharp; the time of a slice (median,
+95th per cent and longest, in milliseconds: reading and preparing alone, then with drawing); the
+time until a click has chosen a particle, and until a row of the table has taken the viewer to
+one; the memory that all of it added, and what was read through files while opening.
+
+2000 x 2000 x 2000 voxels with ``--ct zarr`` take 7 GB of disk and some minutes to make.
+``--of-full-run`` takes the files that `benchmarks.full_run` left, without changing them.
 ``--in-memory`` scrolls through the same arrays as plain numpy layers for comparison.
 
 It needs a display; ``xvfb-run -a -s "-screen 0 1920x1200x24"`` gives one in software.
@@ -18,7 +23,6 @@ It needs a display; ``xvfb-run -a -s "-screen 0 1920x1200x24"`` gives one in sof
 from __future__ import annotations
 
 import argparse
-import itertools
 import shutil
 import tempfile
 import time
@@ -27,112 +31,16 @@ from typing import Any
 
 import numpy as np
 import psutil
+from benchmarks.viewing_project import make, of_full_run
 
-from napari_slagseg import io
-from napari_slagseg.data import (
-    Cutout,
-    MineralMap,
-    Phase,
-    PhaseTable,
-    PlacedMap,
-    PlacementSurface,
-)
 from napari_slagseg.project import Project
 
-PITCH = 25
-"""Distance of the balls' centres in voxels; their radius is 11."""
+ZOOMS = (("whole", None), ("a pixel a voxel", 1.0), ("four pixels a voxel", 4.0))
 
-TABLE = PhaseTable(
-    (
-        Phase(0, "background", "#000000"),
-        Phase(1, "ore", "#d55e00"),
-        Phase(2, "gangue", "#56b4e9"),
-    ),
-    "ore",
-)
+QUIET_S = 0.4
+"""A picture that has not changed for so long is sharp."""
 
-
-def lattice(shape: tuple[int, int, int], box: tuple[slice, slice]) -> tuple[Any, Any]:
-    """Particle labels and phases of the voxels in a range of z and one of y."""
-    counts = [n // PITCH for n in shape]
-    grids = [np.arange(n)[part] for n, part in zip(shape, (*box, slice(None)))]
-    size = [len(g) for g in grids]
-    inside = np.zeros(size, dtype=np.float32)
-    label = np.ones(size, dtype=np.uint32)
-    for axis, (grid, count) in enumerate(zip(grids, counts)):
-        along: list[Any] = [None, None, None]
-        along[axis] = slice(None)
-        cell, off = grid // PITCH, grid % PITCH - PITCH / 2 + 0.5
-        # cells that the volume's end cuts off hold no ball
-        far = np.where(cell < count, off**2, 1e6).astype(np.float32)
-        inside += far[tuple(along)]
-        label += (cell * int(np.prod(counts[axis + 1 :]))).astype(np.uint32)[tuple(along)]
-    particles = np.where(inside <= 121, label, 0).astype(np.uint32)
-    ore = np.arange(shape[2]) % PITCH < PITCH // 2
-    phases = np.where(particles > 0, np.where(ore, 1, 2), 0).astype(np.uint8)
-    return particles, phases
-
-
-def make(folder: Path, shape: tuple[int, int, int], dtype: str = "uint16") -> Project:
-    """A project with a CT, a segmentation and a map, as the steps would leave it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(0)
-    noise = rng.normal(0, 900, (64, *shape[1:])).astype(np.float32)
-    ct = np.lib.format.open_memmap(folder / "ct.npy", "w+", np.dtype(dtype), shape)
-    made = Path(folder, "segmentation")
-    arrays = io.create_result_arrays(
-        made,
-        {"phases": np.uint8, "particles": np.uint32, "particle_probability": np.uint8},
-        shape,
-        (2.0, 2.0, 2.0),
-        {"phase_table": {"target": "ore", "phases": [dict(vars(p)) for p in TABLE]}},
-    )
-    steps = [range(0, n, 256) for n in shape[:2]]
-    for first, row in itertools.product(*steps):
-        box = (slice(first, min(first + 256, shape[0])), slice(row, min(row + 256, shape[1])))
-        particles, phases = lattice(shape, box)
-        parts = {
-            "particles": particles,
-            "phases": phases,
-            "particle_probability": np.where(particles > 0, 250, 3).astype(np.uint8),
-        }
-        for z in range(*box[0].indices(shape[0])):
-            grey = 12000 + np.float32(9000) * phases[z - first] + noise[z % 64, box[1]]
-            ct[z, box[1]] = (grey if dtype == "uint16" else grey / 256).astype(dtype)
-        for name, volume in arrays.items():
-            volume[box] = parts[name]
-    for name in arrays:
-        io.add_levels(made, name, "grey" if name == "particle_probability" else "labels")
-    at = shape[0] // 2
-    middle = lattice(shape, (slice(at, at + 1), slice(None)))[1][0].astype(np.int16)
-    ct.flush()
-    side = min(500, *shape[1:])
-    cut = middle[:side, :side].repeat(2, 0).repeat(2, 1)
-    io.write_legend(TABLE, folder / "legend.csv")
-    io.write_false_colour(MineralMap(cut, 1.0, TABLE, "cut"), folder / "cut.png")
-    project = Project.create(
-        folder / "project",
-        ct=folder / "ct.npy",
-        maps=[folder / "cut.png"],
-        legend=folder / "legend.csv",
-        pixel_size_um=1.0,
-        target="ore",
-        voxel_size_um=2.0,
-    )
-    shutil.move(made, project.segmentation_path)
-    n = 2 * side
-    rows = np.linspace(0, n - 1, 9)
-    along = (rows + 0.5) / 2 - 0.5
-    zyx = np.stack(np.broadcast_arrays(float(shape[0] // 2), along[:, None], along[None]), axis=-1)
-    half = n // 4
-    cutouts = (Cutout(0, 0, n, n, (shape[0] / 2, half, half), (0, 0.5, 0), (0, 0, 0.5), 0.9),)
-    placed = PlacedMap(
-        "cut", (n, n), 1.0, shape, (2.0, 2.0, 2.0), True, 0.9,
-        surface=PlacementSurface(rows, rows, zyx), cutouts=cutouts,
-    )  # fmt: skip
-    with project.writing():
-        project.save_placed(placed)
-    return project
+CLICKS = 12
 
 
 def say(what: str, seconds: list[float]) -> None:
@@ -167,29 +75,98 @@ def read_planes(project: Project, slices: int) -> None:
             say(f"{name} along {letter}, first {1000 * seconds[0]:.0f} ms", seconds[1:])
 
 
+class Changes:
+    """When a layer's picture was last made anew."""
+
+    def __init__(self, viewer: Any) -> None:
+        self.last = time.perf_counter()
+        for layer in viewer.layers:
+            layer.events.set_data.connect(self._note)
+
+    def _note(self, event: Any = None) -> None:
+        self.last = time.perf_counter()
+
+    def wait(self) -> float:
+        """Let the window draw until nothing changes; when the last change was."""
+        from qtpy.QtWidgets import QApplication
+
+        self.last = time.perf_counter()
+        while time.perf_counter() - self.last < QUIET_S:
+            QApplication.processEvents()
+            time.sleep(0.005)
+        return self.last
+
+
 def scroll(viewer: Any, size: float, slices: int) -> None:
-    """Step through slices along each axis and print what they cost."""
+    """Step through slices along each axis at several zooms, and print what they cost."""
     from qtpy.QtWidgets import QApplication
 
     shape = [round(float(r.stop / r.step)) for r in viewer.dims.range]
+    changes = Changes(viewer)
     for axis, name in enumerate("zyx"):
         viewer.dims.order = (axis, *(i for i in range(3) if i != axis))
         viewer.reset_view()
-        start = max(0, shape[axis] // 2 - slices // 2)
-        viewer.dims.set_point(axis, start * size)
-        began = time.perf_counter()
-        QApplication.processEvents()
-        turned = time.perf_counter() - began
-        read, drawn = [], []
-        for i in range(start + 1, min(start + slices, shape[axis] - 1)):
+        for words, zoom in ZOOMS:
+            if zoom is not None:
+                viewer.scene.camera.zoom = zoom / size
+            changes.wait()
+            # slices that no other zoom has read
+            start = shape[axis] // 2 - slices // 2 + ZOOMS.index((words, zoom)) * slices
+            start = max(0, min(start, shape[axis] - slices))
             began = time.perf_counter()
-            viewer.dims.set_point(axis, i * size)
-            read.append(time.perf_counter() - began)
+            viewer.dims.set_point(axis, start * size)
             QApplication.processEvents()
+            turned = time.perf_counter() - began
+            sharp = changes.wait() - began
+            read, drawn = [], []
+            for i in range(start + 1, min(start + slices, shape[axis] - 1)):
+                began = time.perf_counter()
+                viewer.dims.set_point(axis, i * size)
+                read.append(time.perf_counter() - began)
+                QApplication.processEvents()
+                drawn.append(time.perf_counter() - began)
+            print(f"  along {name}, {words}: far slice {turned:.2f} s, sharp {sharp:.2f} s")
+            say("slice", read)
+            say("slice and drawing", drawn)
+
+
+def click(viewer: Any, measure: Any) -> None:
+    """Choose particles by their rows and by clicks in the middle of the canvas."""
+    from qtpy.QtCore import Qt
+    from qtpy.QtTest import QTest
+    from qtpy.QtWidgets import QApplication
+
+    viewer.dims.order = (0, 1, 2)
+    changes = Changes(viewer)
+    canvas = viewer.window._qt_viewer.canvas.native
+    rows = np.random.default_rng(0).integers(0, len(measure.table.frame), CLICKS)
+    going, chosen, drawn, told = [], [], [], []
+
+    def choose(label: int, go: bool) -> None:
+        if not go:
+            told.append(time.perf_counter())
+
+    measure.session.particle_chosen.connect(choose)
+    for row in rows:
+        label = int(measure.table.frame["label"].iat[int(row)])
+        began = time.perf_counter()
+        measure.go_to(label)
+        QApplication.processEvents()
+        going.append(time.perf_counter() - began)
+        changes.wait()
+        told.clear()
+        began = time.perf_counter()
+        QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=canvas.rect().center())
+        QApplication.processEvents()
+        if told:
+            chosen.append(told[0] - began)
             drawn.append(time.perf_counter() - began)
-        print(f"  along {name}: first slice {turned:.2f} s")
-        say("slice", read)
-        say("slice and drawing", drawn)
+    measure.session.particle_chosen.disconnect(choose)
+    print(f"  {len(measure.table.frame):,} particles; {len(chosen)} of {CLICKS} clicks met one")
+    say("row to particle, drawn", going)
+    if chosen:
+        say("click to particle", chosen)
+        say("click, drawn", drawn)
 
 
 def run(project: Project, slices: int, in_memory: bool, picture: Path | None) -> None:
@@ -217,6 +194,7 @@ def run(project: Project, slices: int, in_memory: bool, picture: Path | None) ->
             viewer.layers.clear()
     before = process.memory_info().rss
     read_before = process.io_counters().read_chars
+    measure = None
     began = time.perf_counter()
     if in_memory:
         volume = project.volume()
@@ -229,10 +207,12 @@ def run(project: Project, slices: int, in_memory: bool, picture: Path | None) ->
             add = viewer.add_image if name == "CT" else viewer.add_labels
             add(data, name=name, **layers.placement(project.voxel_size_um))
     else:
-        workflow, _ = open_project(viewer, project.folder)
+        workflow, measure = open_project(viewer, project.folder)
     opened = time.perf_counter() - began
     QApplication.processEvents()
-    print(f"  open {opened:.2f} s, drawn {time.perf_counter() - began:.2f} s")
+    drawn = time.perf_counter() - began
+    sharp = Changes(viewer).wait() - began
+    print(f"  open {opened:.2f} s, drawn {drawn:.2f} s, sharp {sharp:.2f} s")
     read = process.io_counters().read_chars - read_before
     print(f"  read from files {read / 1e6:.0f} MB")
     size = project.voxel_size_um[0]
@@ -241,6 +221,9 @@ def run(project: Project, slices: int, in_memory: bool, picture: Path | None) ->
         print(" with particles")
         viewer.layers[layers.PARTICLES_LAYER].visible = True
         scroll(viewer, size, slices)
+        if measure is not None:
+            print(" choosing particles")
+            click(viewer, measure)
     print(f"  memory added {(process.memory_info().rss - before) / 1e6:.0f} MB")
     viewer.dims.order = (0, 1, 2)
     viewer.reset_view()
@@ -258,21 +241,28 @@ def run(project: Project, slices: int, in_memory: bool, picture: Path | None) ->
 
 def main(argv: list[str] | None = None) -> None:
     """Make the project and look at it."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--shape", type=int, nargs=3, default=(512, 512, 512))
     parser.add_argument("--folder", type=Path, help="kept, and used again if it is there")
-    parser.add_argument("--dtype", choices=("uint8", "uint16"), default="uint16", help="of the CT")
-    parser.add_argument("--slices", type=int, default=96)
+    parser.add_argument("--ct", choices=("npy", "zarr"), default="npy", help="how it is stored")
+    parser.add_argument("--cell", type=int, default=40, help="voxels from particle to particle")
+    parser.add_argument("--of-full-run", type=Path, help="folder of benchmarks.full_run")
+    parser.add_argument("--slices", type=int, default=48)
     parser.add_argument("--in-memory", action="store_true")
     parser.add_argument("--picture", type=Path)
     given = parser.parse_args(argv)
     folder = given.folder or Path(tempfile.mkdtemp())
-    shape = tuple(given.shape)
     try:
-        found = (folder / "project" / "project.json").is_file()
-        project = Project(folder / "project") if found else make(folder, shape, given.dtype)
+        began = time.perf_counter()
+        if (folder / "project" / "project.json").is_file():
+            project = Project(folder / "project")
+        elif given.of_full_run is not None:
+            project = of_full_run(folder, given.of_full_run)
+        else:
+            project = make(folder, tuple(given.shape), given.ct, given.cell)
         shape = project.description.ct.shape
         print(f"{' x '.join(map(str, shape))} voxels" + (", in memory" * given.in_memory))
+        print(f"  made in {time.perf_counter() - began:.0f} s", flush=True)
         if not given.in_memory:
             print(" planes alone")
             read_planes(project, given.slices)
