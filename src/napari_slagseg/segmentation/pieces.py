@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from napari_slagseg.segmentation.runs import Runs
 
 Connectivity = Literal[6, 26]
-_SLAB_VOXELS = 1 << 21
+_SLAB_VOXELS = 1 << 23
 _LARGEST = np.iinfo(np.uint32).max
 
 
@@ -435,9 +435,9 @@ def label_pieces(
     if not labels.size:
         return labels, 0
     threads = threads or cores()
-    # slabs of whole planes are written fastest
+    # slabs of whole planes are written fastest; the planes on their two sides are kept
     planes = max(1, _SLAB_VOXELS * len(values) // values.size)
-    planes = min(planes, -(-len(values) // threads))
+    planes = min(planes, -(-len(values) // (2 * threads)))
     grid = BlockGrid.of(values.shape, (planes, *values.shape[1:]))
     run = ThreadRun(grid, threads, cancel=cancel)
     n = connected_pieces(values, labels, run, connectivity=connectivity, by_value=by_value)
