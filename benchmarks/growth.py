@@ -32,7 +32,7 @@ def row(what: str, edge: int, found: dict[str, tuple[float, int]], first: float 
     """One line of the table."""
     voxels = edge**3
     cells = [
-        f"{seconds:8.1f}{voxels / seconds / 1e6:9.1f}{peak / 1e9:8.2f}{peak / voxels:8.1f}"
+        f"{seconds:12.1f}{voxels / seconds / 1e6:9.1f}{peak / 1e9:8.2f}{peak / voxels:8.1f}"
         for seconds, peak in found.values()
     ]
     total = sum(seconds for seconds, _ in found.values())
@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> None:
             folders[edge].mkdir()
             make_inputs(folders[edge], (edge,) * 3, args.workers, ct=False)
         names = "".join(
-            f"{name + ' s':>8}{'Mvox/s':>9}{'GB':>8}{'B/vox':>8}"
+            f"{name + ' s':>12}{'Mvox/s':>9}{'GB':>8}{'B/vox':>8}"
             for name in commands(folders[args.scaling_edge], args.memory, 1)
         )
         measured(folders[min(folders)], min(folders), args.memory, 1)  # compiles the kernels

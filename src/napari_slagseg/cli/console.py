@@ -43,7 +43,7 @@ class Console:
 
     def progress(self, event: ProgressEvent) -> None:
         """Listener for the steps."""
-        if self.quiet and not self.as_json:
+        if self.quiet:
             return
         new_stage = event.stage != self._stage
         now = time.monotonic()
