@@ -32,6 +32,7 @@ from napari_slagseg.data import (
 )
 from napari_slagseg.descriptors import describe_map, describe_particles
 from napari_slagseg.project import Project
+from napari_slagseg.workflow.viewing import make_pyramid, wants_pyramid
 
 EDGE = 256
 """Of the cube that is repeated; that of a shard."""
@@ -84,7 +85,9 @@ def make(folder: Path, shape: tuple[int, int, int], ct: str = "npy", cell: int =
         grey = np.clip(GREY[phases] + 2 * noise, 0, 255).astype(np.uint8)
         target = io.create_result_arrays(ct_path, {"ct": np.uint8}, shape, VOXEL_UM)["ct"]
     sure = np.where(labels > 0, 250, 3).astype(np.uint8)
-    many = int(labels.max())
+    # not a multiple of the 49 colours that labels have, or all cubes would look alike
+    many = int(labels.max()) | 1
+    many += 2 * (many % 7 == 0)
     for number, block in enumerate(BlockGrid.of(shape, EDGE)):
         part = tuple(slice(0, n) for n in block.shape)
         arrays["phases"][block.box] = phases[part]
@@ -169,6 +172,9 @@ def create(
     )  # fmt: skip
     with project.writing():
         project.save_placed(placed)
+    volume = project.volume()
+    if wants_pyramid(project, volume):  # the window would make them beside what is measured
+        make_pyramid(project, volume)
     return project
 
 

@@ -1,7 +1,9 @@
 """Large projects in real viewers: nothing is read whole, and every level is the same volume."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from qtpy.QtCore import Qt
 
 from napari_slagseg import io
 from napari_slagseg.data import CancelledError
@@ -9,6 +11,8 @@ from napari_slagseg.project import Project
 from napari_slagseg.widgets import layers, regions
 from napari_slagseg.widgets.launch import add_measure_dock, add_workflow_dock, open_project
 from napari_slagseg.widgets.levels import layer_data, levels_of
+from napari_slagseg.widgets.measure_dock import ROWS_FOR_WIDTHS, MeasureDock
+from napari_slagseg.widgets.particle_model import ParticleModel
 from napari_slagseg.widgets.picking import label_at
 from napari_slagseg.workflow import viewing
 
@@ -137,6 +141,26 @@ def test_choosing_a_particle_marks_its_row_and_can_hide_the_others(viewer, proje
     click.pos = np.array([90, 10])
     assert list(steps) == []
     assert len(told) == 1
+
+
+def test_a_table_of_many_particles_is_not_walked_through(viewer, monkeypatch):
+    count = 20_000
+    labels = np.arange(1, count + 1)
+    frame = pd.DataFrame({"label": labels, "equivalent_diameter_um": labels / 7})
+    rows = []
+    asked = ParticleModel.data
+
+    def noting(self, index, role=Qt.ItemDataRole.DisplayRole):
+        rows.append(index.row())
+        return asked(self, index, role)
+
+    monkeypatch.setattr(ParticleModel, "data", noting)
+    dock = MeasureDock(viewer)
+    dock.model.set_table(frame, {})
+    dock.view.resizeColumnsToContents()  # not laid out yet
+    assert rows
+    assert len(set(rows)) <= ROWS_FOR_WIDTHS
+    dock.close()
 
 
 def test_a_large_volume_is_painted_on_in_regions(viewer, project, monkeypatch):

@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 _CLICK_PIXELS = 3
 """Further than this, the mouse was dragged."""
 
+ROWS_FOR_WIDTHS = 50
+"""Rows that the widths of the table's columns are made for."""
+
 SHOWN_ON_HOVER = ("equivalent_diameter_um", "sphericity", "volume_liberation", "surface_liberation")
 
 _SHORT_TITLES = {
@@ -82,8 +85,9 @@ class MeasureDock(QWidget):
         self.view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.view.verticalHeader().setVisible(False)
-        # by the rows in sight; all rows of 10,000 particles would take a minute
-        self.view.horizontalHeader().setResizeContentsPrecision(0)
+        # a number of rows, not those in sight: before the dock is laid out, Qt takes all of them
+        # to be in sight, and 150,000 particles would hold the window for minutes
+        self.view.horizontalHeader().setResizeContentsPrecision(ROWS_FOR_WIDTHS)
         self.view.clicked.connect(lambda index: self.go_to(self.model.label_at(index.row())))
         self.about = QLabel("Measure a project to see its particles here.")
         self.about.setWordWrap(True)
