@@ -268,13 +268,13 @@ def timed(method: Method, edge: int, threads: int, repeats: int) -> Any:
         process.join()
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--edge", type=int, nargs="+", default=[256, 512])
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 4])
     parser.add_argument("--repeats", type=int, default=3)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     for edge in arguments.edge:
         print(f"\n{edge}^3 voxels")
         print(f"{'method':24} {'threads':>7} {'s':>8} {'Mvox/s':>8} {'ms/part.':>9} {'B/voxel':>8}")

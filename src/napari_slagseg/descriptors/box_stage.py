@@ -19,8 +19,8 @@ from napari_slagseg.data import (
     VoxelSize,
 )
 from napari_slagseg.descriptors.block_sums import CORNERS
-from napari_slagseg.descriptors.boxes import box_of_points
-from napari_slagseg.descriptors.corner_chains import merged_corners
+from napari_slagseg.descriptors.boxes import POLISHED
+from napari_slagseg.descriptors.hull_boxes import boxes_of_pieces
 
 
 @dataclass(frozen=True)
@@ -42,15 +42,17 @@ class FitBoxes:
     def __call__(self, block: Block, given: Any, /) -> BlockResult:
         """Fit; `given` has ``labels`` (n,), rising, ``low`` (n, 3) and ``blocks`` (k, 3)."""
         labels, low = given["labels"], given["low"]
+        ends, planes, starts, sizes, points = self._pieces(labels, given["blocks"])
         lengths = np.empty((len(labels), 3))
         edges = np.asarray(self.spacing, dtype=np.float64)
-        for i, points in enumerate(self._corners(labels, low, given["blocks"])):
-            lengths[i] = box_of_points(points * edges).lengths
+        low = np.ascontiguousarray(low)
+        boxes_of_pieces(ends, planes, starts, sizes, points, low, edges, POLISHED, lengths)
         return {"lengths": lengths}
 
-    def _corners(
-        self, labels: NDArray[np.int64], low: NDArray[np.int64], blocks: NDArray[np.int64]
-    ) -> list[NDArray[np.float64]]:
+    def _pieces(
+        self, labels: NDArray[np.int64], blocks: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], ...]:
+        """What `boxes_of_pieces` takes: ends, planes, starts, sizes and points."""
         rows, planes, starts, sizes, points = [], [], [], [], []
         n_points = 0
         for index in blocks.tolist():
@@ -70,16 +72,9 @@ class FitBoxes:
             n_points += len(points[-1])
         row, plane = np.concatenate(rows), np.concatenate(planes)
         order = np.lexsort((plane, row))
-        plane, start = plane[order], np.concatenate(starts)[order]
-        size, corner = np.concatenate(sizes)[order], np.concatenate(points)
-        ends = np.searchsorted(row[order], np.arange(len(labels) + 1))
-        found = []
-        for i in range(len(labels)):
-            own = slice(ends[i], ends[i + 1])
-            out = np.empty((2 * int(size[own].sum()), 3))
-            n = merged_corners(plane[own], start[own], size[own], corner, low[i], out)
-            found.append(out[:n].copy())
-        return found
+        ends = np.searchsorted(row[order], np.arange(len(labels) + 1)).astype(np.int64)
+        start, size = np.concatenate(starts)[order], np.concatenate(sizes)[order]
+        return ends, plane[order], start, size, np.concatenate(points)
 
 
 def shared_out(

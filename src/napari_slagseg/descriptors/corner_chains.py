@@ -90,9 +90,9 @@ def merged_corners(planes, starts, sizes, points, low, out):  # type: ignore[no-
         Corners (y, x).
     low : (3,) int64
         First voxel of the particle's bounding box.
-    out : (n, 3) float64
+    out : (n, 3) int64
         Filled with corners in the order of planes of corners, then chain, then y. Corners
-        of voxel i of the bounding box lie at i - 0.5 and i + 0.5. Each piece lies in two
+        of voxel i of the bounding box lie at i and i + 1. Each piece lies in two
         planes of corners, so twice as many places as points are enough.
     """
     count = 0
@@ -132,9 +132,9 @@ def merged_corners(planes, starts, sizes, points, low, out):  # type: ignore[no-
             for k in range(n):
                 size = push(chain_y, chain_x, size, y[k], x[k])
             for k in range(size):
-                out[count, 0] = plane - low[0] - 0.5
-                out[count, 1] = chain_y[k] - low[1] - 0.5
-                out[count, 2] = (chain_x[k] if side == 0 else -chain_x[k]) - low[2] - 0.5
+                out[count, 0] = plane - low[0]
+                out[count, 1] = chain_y[k] - low[1]
+                out[count, 2] = (chain_x[k] if side == 0 else -chain_x[k]) - low[2]
                 count += 1
         plane += 1
     return count

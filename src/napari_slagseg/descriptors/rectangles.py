@@ -8,6 +8,24 @@ from numpy.typing import NDArray
 
 
 @njit(cache=True, nogil=True)
+def _turn(hull_u, hull_v, size, u, v):  # type: ignore[no-untyped-def]
+    """Above 0 where a chain turns left at its last point, on the way to the point (u, v)."""
+    return (hull_u[size - 1] - hull_u[size - 2]) * (v - hull_v[size - 2]) - (
+        hull_v[size - 1] - hull_v[size - 2]
+    ) * (u - hull_u[size - 2])
+
+
+@njit(cache=True, nogil=True)
+def _turns_back(hull_u, hull_v, size, u, v, near):  # type: ignore[no-untyped-def]
+    """Whether the way from a chain's last point to (u, v) goes back, by more than nothing."""
+    a = hull_u[size - 1] - hull_u[size - 2]
+    b = hull_v[size - 1] - hull_v[size - 2]
+    c = u - hull_u[size - 1]
+    d = v - hull_v[size - 1]
+    return a * c + b * d < 0.0 and a * a + b * b > near and c * c + d * d > near
+
+
+@njit(cache=True, nogil=True)
 def convex_polygon(u, v, n, hull_u, hull_v):  # type: ignore[no-untyped-def]
     """Strictly convex hull of the first `n` points, counter-clockwise; its size.
 
@@ -43,10 +61,46 @@ def convex_polygon(u, v, n, hull_u, hull_v):  # type: ignore[no-untyped-def]
             base = size + 1
         k = order[step] if step < n else order[2 * n - 2 - step]
         while size >= base:
-            cross = (hull_u[size - 1] - hull_u[size - 2]) * (v[k] - hull_v[size - 2]) - (
-                hull_v[size - 1] - hull_v[size - 2]
-            ) * (u[k] - hull_u[size - 2])
-            if cross > tolerance:
+            turn = _turn(hull_u, hull_v, size, u[k], v[k])
+            if turn > tolerance:
+                break
+            # sorted by u, points on a line along v come in any order, so that the end of
+            # the line may come before its middle: within rounding on the line, yet a corner
+            if turn > 0.0 and _turns_back(hull_u, hull_v, size, u[k], v[k], 1e-8 * tolerance):
+                break
+            size -= 1
+        hull_u[size] = u[k]
+        hull_v[size] = v[k]
+        size += 1
+    return size - 1
+
+
+@njit(cache=True, nogil=True)
+def strictly_convex(u, v, n, first, hull_u, hull_v):  # type: ignore[no-untyped-def]
+    """`convex_polygon` of points that stand in its order already, in a ring; its size.
+
+    Parameters
+    ----------
+    u, v : (m,)
+    n : int
+        How many of the points count.
+    first : int
+        The point of least `u`, and of least `v` among those.
+    """
+    wide = np.max(u[:n]) - u[first]
+    extent = max(wide, np.max(v[:n]) - np.min(v[:n]))
+    if extent == 0.0:
+        hull_u[0] = u[first]
+        hull_v[0] = v[first]
+        return 1
+    tolerance = 1e-12 * extent * extent
+    size = 0
+    for step in range(n + 1):
+        k = first + step
+        if k >= n:
+            k -= n
+        while size >= 2:
+            if _turn(hull_u, hull_v, size, u[k], v[k]) > tolerance:
                 break
             size -= 1
         hull_u[size] = u[k]
@@ -61,6 +115,17 @@ def smallest_rectangle(hull_u, hull_v, m):  # type: ignore[no-untyped-def]
 
     One side of it lies on an edge of the polygon (Freeman & Shapira 1975).
 
+    Turning the box through a right angle, its four sides meet all edges of the
+    polygon in the order of their angles. Which side an edge meets is known from the corners
+    that lie farthest to the four sides at the start, so no side is ever moved on by
+    comparing places, which rounding errors on short edges could stop too early.
+
+    Parameters
+    ----------
+    hull_u, hull_v : (n,) float64
+        Corners in the first `m` places. At least ``2 m + 1`` places; the others are written on.
+    m : int
+
     Returns
     -------
     area, along, across, direction_u, direction_v
@@ -73,49 +138,67 @@ def smallest_rectangle(hull_u, hull_v, m):  # type: ignore[no-untyped-def]
         dv = hull_v[1] - hull_v[0]
         length = np.sqrt(du * du + dv * dv)
         return 0.0, length, 0.0, du / length, dv / length
-    best = np.inf
+    hull_u[m] = hull_u[0]
+    hull_v[m] = hull_v[0]
+    # the first corner is the leftmost: lowest, rightmost and topmost follow in this order
+    bottom = 0
+    for k in range(1, m):
+        if hull_v[k] < hull_v[bottom]:
+            bottom = k
+    right = bottom
+    for k in range(bottom + 1, m):
+        if hull_u[k] > hull_u[right]:
+            right = k
+    top = right
+    for k in range(right + 1, m + 1):
+        if hull_v[k] > hull_v[top]:
+            top = k
+    # a number from 0 to 1 rises with the angle between each edge and the side that it meets
+    angle = hull_u[m + 1 :]
+    for k in range(m):
+        x = abs(hull_u[k + 1] - hull_u[k])
+        y = abs(hull_v[k + 1] - hull_v[k])
+        turned = k < bottom or right <= k < top
+        angle[k] = (x if turned else y) / (x + y)
+    left, last_left, last_bottom, last_right = 0, bottom, right, top
+    least = np.inf
     best_along = best_across = 0.0
     best_u, best_v = 1.0, 0.0
-    right = top = left = 0
-    for i in range(m):
-        j = i + 1 if i + 1 < m else 0
-        du = hull_u[j] - hull_u[i]
-        dv = hull_v[j] - hull_v[i]
-        length = np.sqrt(du * du + dv * dv)
-        du /= length
-        dv /= length
-        if i == 0:
-            for k in range(1, m):
-                s = hull_u[k] * du + hull_v[k] * dv
-                if s > hull_u[right] * du + hull_v[right] * dv:
-                    right = k
-                if s < hull_u[left] * du + hull_v[left] * dv:
-                    left = k
-                if hull_v[k] * du - hull_u[k] * dv > hull_v[top] * du - hull_u[top] * dv:
-                    top = k
+    for _ in range(m):
+        at_left = angle[left] if left < last_left else 2.0
+        at_bottom = angle[bottom] if bottom < last_bottom else 2.0
+        at_right = angle[right] if right < last_right else 2.0
+        at_top = angle[top] if top < m else 2.0
+        nearest = min(min(at_left, at_bottom), min(at_right, at_top))
+        # along the lower side of the box that has the edge on one of its sides
+        a, b, c, d = left, bottom, right, top
+        if at_bottom == nearest:
+            du = hull_u[b + 1] - hull_u[b]
+            dv = hull_v[b + 1] - hull_v[b]
+            bottom += 1
+        elif at_right == nearest:
+            du = hull_v[c + 1] - hull_v[c]
+            dv = hull_u[c] - hull_u[c + 1]
+            right += 1
+        elif at_top == nearest:
+            du = hull_u[d] - hull_u[d + 1]
+            dv = hull_v[d] - hull_v[d + 1]
+            top += 1
         else:
-            for _ in range(m):
-                k = right + 1 if right + 1 < m else 0
-                if (hull_u[k] - hull_u[right]) * du + (hull_v[k] - hull_v[right]) * dv <= 0:
-                    break
-                right = k
-            for _ in range(m):
-                k = top + 1 if top + 1 < m else 0
-                if (hull_v[k] - hull_v[top]) * du - (hull_u[k] - hull_u[top]) * dv <= 0:
-                    break
-                top = k
-            for _ in range(m):
-                k = left + 1 if left + 1 < m else 0
-                if (hull_u[k] - hull_u[left]) * du + (hull_v[k] - hull_v[left]) * dv >= 0:
-                    break
-                left = k
-        along = (hull_u[right] - hull_u[left]) * du + (hull_v[right] - hull_v[left]) * dv
-        across = (hull_v[top] - hull_v[i]) * du - (hull_u[top] - hull_u[i]) * dv
-        area = along * across
-        if area < best:
-            best, best_along, best_across = area, along, across
+            du = hull_v[a] - hull_v[a + 1]
+            dv = hull_u[a + 1] - hull_u[a]
+            left += 1
+        # both times the length of the edge
+        along = (hull_u[c] - hull_u[a]) * du + (hull_v[c] - hull_v[a]) * dv
+        across = (hull_v[d] - hull_v[b]) * du - (hull_u[d] - hull_u[b]) * dv
+        area = along * across / (du * du + dv * dv)
+        if area < least:
+            least, best_along, best_across = area, along, across
             best_u, best_v = du, dv
-    return best, best_along, best_across, best_u, best_v
+    length = np.sqrt(best_u * best_u + best_v * best_v)
+    best_along /= length
+    best_across /= length
+    return best_along * best_across, best_along, best_across, best_u / length, best_v / length
 
 
 @njit(cache=True, nogil=True)
@@ -151,4 +234,10 @@ def minimum_rectangle(
     return max(along, across), min(along, across)
 
 
-__all__ = ["convex_polygon", "minimum_rectangle", "rectangle_around", "smallest_rectangle"]
+__all__ = [
+    "convex_polygon",
+    "minimum_rectangle",
+    "rectangle_around",
+    "smallest_rectangle",
+    "strictly_convex",
+]
