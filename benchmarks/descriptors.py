@@ -1,6 +1,6 @@
 """Descriptors: our voxel pass and boxes beside what one would take instead, on the same labels.
 
-    python benchmarks/descriptors.py [--edge 256 512] [--threads 1 4]
+    python -m benchmarks.descriptors [--edge 256 512] [--threads 1 4]
 
 Particles of two phases in a packing (`packing.py`). Times are the best of three after a
 first call that compiles; every method runs in a process of its own, whose largest resident
@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 import psutil
-from packing import packing
+from benchmarks.packing import packing
 
 PARTICLES = 400  # meshed at most
 BOXES = 30  # fitted at most by trimesh
