@@ -131,10 +131,7 @@ def _as_table(plan: StepPlan) -> str:
     rows = []
     for line in plan.text().splitlines()[1:]:
         name, _, value = line.strip().partition(" ")
-        rows.append(
-            f"<tr><td style='padding-right:8px'>{escape(name)}</td>"
-            f"<td>{escape(value.strip())}</td></tr>"
-        )
+        rows.append(f"<tr><td width='70'>{escape(name)}</td><td>{escape(value.strip())}</td></tr>")
     if not plan.fits:
         lacking = plan.scratch_bytes + plan.result_bytes - plan.free_bytes
         rows.append(f"<tr><td colspan='2'>{_wrong(_too_small(lacking))}</td></tr>")
