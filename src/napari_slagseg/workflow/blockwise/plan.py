@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_slagseg.data import Box, SlagsegError, Triple, VolumeLike
-from napari_slagseg.io import free_disk
+from napari_slagseg.io import create_result_arrays, free_disk
 from napari_slagseg.project import Project
 from napari_slagseg.workflow.blockwise.costs import BlockCosts
 from napari_slagseg.workflow.blockwise.memory import BASE_BYTES
@@ -32,6 +34,9 @@ PLANNED = ("segment", "measure")
 
 PREDICTED_BYTES = 2.0
 """Bytes a voxel of what the networks give."""
+
+SEPARATED_EDGE = 160
+"""Edge of the box of made-up particles that a probe separates."""
 
 PROBE_EDGE = 96
 """Edge of the box that a probe works on: a second or so on one core."""
@@ -190,7 +195,6 @@ def _time(project: Project, step: str, plan: BlockPlan) -> tuple[float | None, s
 
 def _time_of_segment(project: Project, plan: BlockPlan) -> tuple[float, str]:
     from napari_slagseg.networks import estimate_seconds, prediction_task
-    from napari_slagseg.segmentation import separate_particles
 
     networks = _networks(project)
     volume = project.volume()
@@ -204,19 +208,38 @@ def _time_of_segment(project: Project, plan: BlockPlan) -> tuple[float, str]:
         voxel_size_um=volume.voxel_size_um,
     )
     predicting = estimate_seconds(task)
-    # a ball in every cell of a lattice: what separation takes hardly depends on what it separates
-    away = np.linalg.norm(np.indices((PROBE_EDGE,) * 3) % 24 - 11.5, axis=0)
-    sure = np.rint(255 * np.clip(1 - away / 24, 0, 1)).astype(np.uint8)
-    solid = (away < 13).astype(np.uint8)
-    separate_particles(solid[:8], sure[:8], threads=1)  # compiles
-    with _timed() as took:
-        separate_particles(solid, sure, threads=1)
-    separating = _in_rounds(plan, sure.size / took[0])
+    separating = _in_rounds(plan, _rate_of_separation())
     manner = task.settings
     return predicting + separating, (
         f"networks {_duration(predicting)} with {manner.backend} in {manner.precision} on "
         f"{manner.device}, from one tile; separation {_duration(separating)}, from a probe"
     )
+
+
+def _rate_of_separation() -> float:
+    """Voxels a second of one worker, stores on disk included, from made-up particles."""
+    from napari_slagseg.segmentation import separate_blocks, separate_particles
+    from napari_slagseg.workflow.blockwise.opening import open_run
+    from napari_slagseg.workflow.segment_blocks import SEPARATION_COSTS
+
+    # a ball in every cell of a lattice: what separation takes hardly depends on what it separates
+    shape = (SEPARATED_EDGE,) * 3
+    away = np.linalg.norm(np.indices(shape, dtype=np.float32) % 24 - 11.5, axis=0)
+    sure = np.rint(255 * np.clip(1 - away / 24, 0, 1)).astype(np.uint8)
+    solid = (away < 13).astype(np.uint8)
+    separate_particles(solid[:8], sure[:8], threads=1)  # compiles
+    alone = Resources(workers=1, backend="threads")
+    with tempfile.TemporaryDirectory(prefix="slagseg-plan-") as folder:
+        made = create_result_arrays(
+            f"{folder}/p.zarr", {"solid": "uint8", "sure": "uint8", "found": "uint32"}, shape, None
+        )
+        made["solid"][:], made["sure"][:] = solid, sure
+        with (
+            _timed() as took,
+            open_run(Path(folder), "probe", {}, shape, SEPARATION_COSTS, alone) as run,
+        ):
+            separate_blocks(made["solid"], made["sure"], made["found"], run)
+    return float(sure.size / took[0])
 
 
 def _time_of_measure(project: Project, plan: BlockPlan) -> tuple[float, str]:
