@@ -294,7 +294,9 @@ def test_runs_from_here_of_cutouts_and_of_all_maps(dock):
 def test_a_run_is_given_the_pages_settings_and_gets_the_nudge(dock, viewer, monkeypatch):
     workflow = add_workflow_dock(viewer)
     started = []
-    monkeypatch.setattr(workflow.runner, "start", lambda project, steps, resources=None: started.extend(steps))
+    monkeypatch.setattr(
+        workflow.runner, "start", lambda project, steps, *more: started.extend(steps)
+    )
     workflow.register_page.form.set_values({"mirror": "no", "height_low": 3.0, "height_high": 15.0})
     hold(dock, K.Key_PageUp, 2)
     dock.search.click()
@@ -551,7 +553,9 @@ def test_what_helps_leads_to_it(refused, dock, viewer, monkeypatch):
     assert refused.form.values()["mirror"] == "yes"
     started = []
     workflow = add_workflow_dock(viewer)
-    monkeypatch.setattr(workflow.runner, "start", lambda project, steps, resources=None: started.extend(steps))
+    monkeypatch.setattr(
+        workflow.runner, "start", lambda project, steps, *more: started.extend(steps)
+    )
     refused.help.search.click()
     ((_, config),) = started
     assert config["maps"] == ["cut"]
