@@ -78,8 +78,8 @@ def test_killed_at_random_moments(tmp_path, kills, shape, edge, more):
     assert (last.returncode, said) == (0, b"")
     grid = BlockGrid.of(shape, edge)
     sums, second = toys.expected(grid)
-    found = np.load(out)
-    np.testing.assert_array_equal(found["sums"], sums)
-    np.testing.assert_array_equal(found["second"], second)
+    with np.load(out) as found:
+        np.testing.assert_array_equal(found["sums"], sums)
+        np.testing.assert_array_equal(found["second"], second)
     # none was done again but those that were being done when a kill came, two at a time
     assert len(list(calls.iterdir())) <= len(grid) + 2 * kills + kills
