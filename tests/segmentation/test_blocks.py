@@ -381,7 +381,7 @@ def test_a_queue_that_is_too_short_says_so():
     state = np.zeros((8, 8, 8), np.int64)
     flooding._prepare(state, markers, probability, np.ones(shape, np.uint8))
     # one level has a chunk, the next one finds none
-    pool = np.empty(flooding._CHUNK, np.int32)
+    pool = np.empty(flooding.CHUNK, np.int32)
     assert flooding._first_flood(state.reshape(-1), 8, 64, pool) == flooding._FULL
     with pytest.raises(RuntimeError, match="status"):
         flooding._complain(flooding._FULL)

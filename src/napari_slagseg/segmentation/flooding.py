@@ -35,8 +35,15 @@ from numba import njit
 from numpy.typing import NDArray
 
 from napari_slagseg.data import SlagsegError
+from napari_slagseg.segmentation.level_queues import (
+    CHUNK,
+    empty_queues,
+    fetch_ahead,
+    leave_chunk,
+    neighbour,
+    next_chunk,
+)
 from napari_slagseg.segmentation.places import Place
-from napari_slagseg.segmentation.prefetch import prefetch
 
 LEVELS = 256
 STEP_BITS = 23
@@ -46,9 +53,7 @@ NO_HEIGHT = 256
 """Stands for the height of what must not be changed: frame and background."""
 _STEPS = (1 << STEP_BITS) - 1
 _LABEL = 0xFFFFFFFF
-_CHUNK = 1024  # voxels a piece of a queue holds; a power of two
 _SPARE = 2 * LEVELS + 2  # chunks that are not full: two a level, one begun and one half emptied
-_AHEAD = 8
 _OK, _FULL, _FAR = 0, 1, 2
 
 
@@ -74,7 +79,7 @@ def flooded(
     flat = state.reshape(-1)
     plane, row = state.shape[1] * state.shape[2], state.shape[2]
     # every voxel waits at most once; pages that are never written to cost nothing
-    pool = np.empty((reachable // _CHUNK + _SPARE) * _CHUNK, dtype=np.int32)
+    pool = np.empty((reachable // CHUNK + _SPARE) * CHUNK, dtype=np.int32)
     _complain(_first_flood(flat, row, plane, pool))
     return state
 
@@ -111,7 +116,7 @@ def settle(state: NDArray[np.int64], probability: NDArray[np.uint8], room: float
     places = places[:n]
     costs = (flat[places] >> 32).astype(np.int32)
     order = np.argsort(costs, kind="stable")
-    pool = np.empty((int(room * state.size / _CHUNK) + _SPARE) * _CHUNK, dtype=np.int32)
+    pool = np.empty((int(room * state.size / CHUNK) + _SPARE) * CHUNK, dtype=np.int32)
     status = _settle(flat, levels, row, plane, places[order], costs[order], pool)
     if status == _FULL:
         return False
@@ -307,75 +312,12 @@ def _solve(state: NDArray[np.int64], j: Any, h: Any, row: int, plane: int) -> An
     best = np.int64(OPEN) << 32
     label = np.int64(0)
     for k in range(6):
-        if k == 0:
-            s = state[j - plane]
-        elif k == 1:
-            s = state[j - row]
-        elif k == 2:
-            s = state[j - 1]
-        elif k == 3:
-            s = state[j + 1]
-        elif k == 4:
-            s = state[j + row]
-        else:
-            s = state[j + plane]
+        s = state[neighbour(j, k, row, plane)]
         offer = (_offer(s, h) << 32) | (s >> 32)
         if offer < best or (offer == best and s & _LABEL < label):
             best = offer
             label = s & _LABEL
     return ((best >> 32) << 32) | label
-
-
-@njit(cache=True, nogil=True)
-def _next_chunk(
-    level: Any,
-    end: Any,
-    head: NDArray[np.int64],
-    after: NDArray[np.int32],
-    spare: NDArray[np.int64],
-) -> Any:
-    """Where the queue of a level goes on whose last chunk is full; -1 if there is no room.
-
-    ``spare`` holds the first of the chunks given back and the first never used.
-    """
-    chunk = spare[0]
-    if chunk >= 0:
-        spare[0] = after[chunk]
-    elif spare[1] < len(after):
-        chunk = spare[1]
-        spare[1] += 1
-    else:
-        return np.int64(-1)
-    if end == 0:
-        head[level] = chunk * _CHUNK
-    else:
-        after[(end - 1) // _CHUNK] = chunk
-    return chunk * _CHUNK
-
-
-@njit(cache=True, nogil=True)
-def _leave_chunk(at: Any, after: NDArray[np.int32], spare: NDArray[np.int64]) -> Any:
-    """Give back the chunk that ends at `at`; the begin of the next one of its queue."""
-    old = at // _CHUNK - 1
-    begin = np.int64(after[old]) * _CHUNK
-    after[old] = spare[0]
-    spare[0] = old
-    return begin
-
-
-@njit(cache=True, nogil=True)
-def _fetch_ahead(
-    state: NDArray[np.int64], pool: NDArray[np.int32], at: Any, row: int, plane: int
-) -> None:
-    """Fetch what the voxel some entries behind `at` will need: twice as fast altogether."""
-    # behind the end of a queue lies anything; far outside, even a hint takes long
-    i: Any = np.int64(pool[min(at + _AHEAD, len(pool) - 1)])
-    i = min(max(i, plane), len(state) - plane - 1)
-    prefetch(state, i)
-    prefetch(state, i - plane)
-    prefetch(state, i + plane)
-    prefetch(state, i - row)
-    prefetch(state, i + row)
 
 
 @njit(cache=True, nogil=True)
@@ -388,10 +330,7 @@ def _first_flood(state: NDArray[np.int64], row: int, plane: int, pool: NDArray[n
     goes on, neighbours of more than (L, d + 1) were all reached by a rise, so that they
     are to be had from here at the same cost.
     """
-    after = np.full(len(pool) // _CHUNK, -1, dtype=np.int32)
-    head = np.full(LEVELS, -1, dtype=np.int64)
-    tail = np.zeros(LEVELS, dtype=np.int64)
-    spare = np.array([-1, 0], dtype=np.int64)
+    head, tail, after, spare = empty_queues(LEVELS, len(pool))
     opened = np.int64(OPEN) << 32
     for m in range(plane, len(state) - plane):
         s = state[m]
@@ -403,8 +342,8 @@ def _first_flood(state: NDArray[np.int64], row: int, plane: int, pool: NDArray[n
             continue  # nothing to reach from here
         level = s >> (32 + STEP_BITS)
         end = tail[level]
-        if end & (_CHUNK - 1) == 0:
-            end = _next_chunk(level, end, head, after, spare)
+        if end & (CHUNK - 1) == 0:
+            end = next_chunk(level, end, head, after, spare)
             if end < 0:
                 return _FULL
         pool[end] = m
@@ -414,10 +353,10 @@ def _first_flood(state: NDArray[np.int64], row: int, plane: int, pool: NDArray[n
         if at < 0:
             continue
         while at != tail[level]:
-            if at & (_CHUNK - 1) == 0 and at != head[level]:
-                at = _leave_chunk(at, after, spare)
+            if at & (CHUNK - 1) == 0 and at != head[level]:
+                at = leave_chunk(at, after, spare)
                 head[level] = at
-            _fetch_ahead(state, pool, at, row, plane)
+            fetch_ahead(state, pool, at, row, plane)
             i = np.int64(pool[at])
             at += 1
             s = state[i]
@@ -426,18 +365,7 @@ def _first_flood(state: NDArray[np.int64], row: int, plane: int, pool: NDArray[n
             if near & _STEPS == 0:
                 return _FAR
             for k in range(6):
-                if k == 0:
-                    j = i - plane
-                elif k == 1:
-                    j = i - row
-                elif k == 2:
-                    j = i - 1
-                elif k == 3:
-                    j = i + 1
-                elif k == 4:
-                    j = i + row
-                else:
-                    j = i + plane
+                j = neighbour(i, k, row, plane)
                 t = state[j]
                 if t >= opened:
                     h = t & 255
@@ -447,8 +375,8 @@ def _first_flood(state: NDArray[np.int64], row: int, plane: int, pool: NDArray[n
                         h = level
                         state[j] = (near << 32) | label
                     end = tail[h]
-                    if end & (_CHUNK - 1) == 0:
-                        end = _next_chunk(h, end, head, after, spare)
+                    if end & (CHUNK - 1) == 0:
+                        end = next_chunk(h, end, head, after, spare)
                         if end < 0:
                             return _FULL
                     pool[end] = j
@@ -523,10 +451,7 @@ def _settle(
     voxels change once. An entry whose voxel has become cheaper since is passed over:
     it has gone on from its new place in the queue.
     """
-    after = np.full(len(pool) // _CHUNK, -1, dtype=np.int32)
-    head = np.full(LEVELS, -1, dtype=np.int64)
-    tail = np.zeros(LEVELS, dtype=np.int64)
-    spare = np.array([-1, 0], dtype=np.int64)
+    head, tail, after, spare = empty_queues(LEVELS, len(pool))
     n = len(places)
     taken = 0
     for level in range(LEVELS):
@@ -535,8 +460,8 @@ def _settle(
             if at < 0:
                 at = head[level]
             waiting = at >= 0 and at != tail[level]
-            if waiting and at & (_CHUNK - 1) == 0 and at != head[level]:
-                at = _leave_chunk(at, after, spare)
+            if waiting and at & (CHUNK - 1) == 0 and at != head[level]:
+                at = leave_chunk(at, after, spare)
                 head[level] = at
             if (
                 taken < n
@@ -546,7 +471,7 @@ def _settle(
                 i = np.int64(places[taken])
                 taken += 1
             elif waiting:
-                _fetch_ahead(state, pool, at, row, plane)
+                fetch_ahead(state, pool, at, row, plane)
                 i = np.int64(pool[at])
                 at += 1
             else:
@@ -559,18 +484,7 @@ def _settle(
             if (cost + 1) & _STEPS == 0:
                 return _FAR
             for k in range(6):
-                if k == 0:
-                    j = i - plane
-                elif k == 1:
-                    j = i - row
-                elif k == 2:
-                    j = i - 1
-                elif k == 3:
-                    j = i + 1
-                elif k == 4:
-                    j = i + row
-                else:
-                    j = i + plane
+                j = neighbour(i, k, row, plane)
                 h = np.int64(height[j])
                 if h == NO_HEIGHT:
                     continue
@@ -590,8 +504,8 @@ def _settle(
                     continue
                 to = offer >> STEP_BITS
                 end = tail[to]
-                if end & (_CHUNK - 1) == 0:
-                    end = _next_chunk(to, end, head, after, spare)
+                if end & (CHUNK - 1) == 0:
+                    end = next_chunk(to, end, head, after, spare)
                     if end < 0:
                         return _FULL
                 pool[end] = j
