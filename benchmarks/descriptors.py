@@ -18,15 +18,14 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import multiprocessing
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import psutil
 from benchmarks.packing import packing
+from benchmarks.peak_memory import PeakMemory
 
 PARTICLES = 400  # meshed at most
 BOXES = 30  # fitted at most by trimesh
@@ -200,27 +199,6 @@ METHODS = (
     Method("PoreSpy regionprops_3D", porespy, "porespy"),
     Method("trimesh boxes", trimesh_boxes, "trimesh"),
 )
-
-
-class PeakMemory:
-    """Largest resident memory while it is open, above that at its start; looked at every ms."""
-
-    def __enter__(self) -> PeakMemory:
-        self.process = psutil.Process()
-        self.start = self.largest = self.process.memory_info().rss
-        self.stop = threading.Event()
-        self.thread = threading.Thread(target=self._watch)
-        self.thread.start()
-        return self
-
-    def _watch(self) -> None:
-        while not self.stop.wait(0.001):
-            self.largest = max(self.largest, self.process.memory_info().rss)
-
-    def __exit__(self, *error: object) -> None:
-        self.stop.set()
-        self.thread.join()
-        self.bytes = self.largest - self.start
 
 
 def measure(name: str, edge: int, threads: int, repeats: int, pipe: Any) -> None:

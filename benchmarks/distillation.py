@@ -4,7 +4,7 @@ On a phantom, with truth on flat cuts as well placed maps would give it: a wide 
 narrow one trained alone, one trained alone with as many patches a step as the taught one sees,
 and one taught by the wide one. Scored on every voxel of the phantom.
 
-    python benchmarks/distillation.py --steps 200 --work /tmp/distillation
+    python benchmarks/distillation.py --steps 200 --work FOLDER
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def truth_on(phases: NDArray[np.uint8], particles: NDArray[np.uint32], planes: t
 def main(argv: list[str] | None = None) -> None:
     """Train, predict, score, print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--work", type=Path, default=Path("/tmp/distillation"))
+    parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--teacher", default="small")
     parser.add_argument("--student", default="tiny")

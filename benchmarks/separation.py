@@ -22,7 +22,6 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -31,11 +30,11 @@ from typing import Any
 
 import cc3d
 import numpy as np
-import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # also as a script
 
 from benchmarks.packing import packing
+from benchmarks.peak_memory import PeakMemory
 
 THRESHOLD = 0.5
 SMALLEST = 100
@@ -210,27 +209,6 @@ TASKS: dict[str, dict[str, Callable[[Inputs], Any]]] = {
     },
     "drop small": {"ours": ours_small, "cc3d.dust": cc3d_small, "scikit-image": skimage_small},
 }
-
-
-class PeakMemory:
-    """Largest resident memory while it is open, above that at its start."""
-
-    def __enter__(self) -> PeakMemory:
-        self.process = psutil.Process()
-        self.start = self.largest = self.process.memory_info().rss
-        self.stop = threading.Event()
-        self.thread = threading.Thread(target=self._watch)
-        self.thread.start()
-        return self
-
-    def _watch(self) -> None:
-        while not self.stop.wait(0.002):
-            self.largest = max(self.largest, self.process.memory_info().rss)
-
-    def __exit__(self, *error: object) -> None:
-        self.stop.set()
-        self.thread.join()
-        self.bytes = self.largest - self.start
 
 
 @dataclass(frozen=True)
