@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slagseg.data import CancelToken, stop_if_cancelled
-from napari_slagseg.segmentation.cores import cores
+from napari_slagseg.data.cores import cores
 from napari_slagseg.segmentation.label_blocks import check_labels, counted, renumbered
 
 _CHUNK_VOXELS = 1 << 21

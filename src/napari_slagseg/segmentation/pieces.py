@@ -31,7 +31,7 @@ from napari_slagseg.data import (
     VolumeLike,
     WritableVolume,
 )
-from napari_slagseg.segmentation.cores import cores
+from napari_slagseg.data.cores import cores
 from napari_slagseg.segmentation.places import Place, flat
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from napari_slagseg.data import (
     no_progress,
     stop_if_cancelled,
 )
-from napari_slagseg.segmentation.cores import cores
+from napari_slagseg.data.cores import cores
 from napari_slagseg.segmentation.label_blocks import label_counts_of_blocks, renumbered
 from napari_slagseg.segmentation.pieces import BlockPieces, joined_pieces
 from napari_slagseg.segmentation.places import Place

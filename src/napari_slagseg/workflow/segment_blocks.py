@@ -29,6 +29,7 @@ from napari_slagseg.data import (
 from napari_slagseg.project import Project
 from napari_slagseg.segmentation import SeparationCounts, separate_blocks
 from napari_slagseg.workflow.blockwise import BlockCosts, DiskRun, Resources, open_run
+from napari_slagseg.workflow.blockwise.costs import PREDICTED_BYTES
 from napari_slagseg.workflow.blockwise.memory import STEP
 from napari_slagseg.workflow.configs import SegmentConfig
 from napari_slagseg.workflow.marker_threshold import ThresholdChoice, choose_threshold
@@ -161,7 +162,7 @@ def segment_to(
         "predict",
         decides,
         shape,
-        BlockCosts(bytes_per_voxel=bytes_needed / 256**3, result_bytes_per_voxel=2),
+        BlockCosts(bytes_per_voxel=bytes_needed / 256**3, result_bytes_per_voxel=PREDICTED_BYTES),
         here,
         part_of(progress, 0.0, PREDICTED),
         cancel,

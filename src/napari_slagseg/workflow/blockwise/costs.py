@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from napari_slagseg.data import Triple
 
+PREDICTED_BYTES = 2.0
+"""Bytes a voxel of what the networks give."""
+
 
 @dataclass(frozen=True)
 class BlockCosts:
@@ -38,4 +41,4 @@ class BlockCosts:
         return math.ceil(math.prod(shape) * self.result_bytes_per_voxel)
 
 
-__all__ = ["BlockCosts"]
+__all__ = ["PREDICTED_BYTES", "BlockCosts"]

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from napari_slagseg.data import SlagsegError
+from napari_slagseg.data.cores import cores
 from napari_slagseg.workflow.blockwise.memory import SHARE_OF_FREE, free_memory
-from napari_slagseg.workflow.blockwise.resources import cores
 
 
 @dataclass(frozen=True)

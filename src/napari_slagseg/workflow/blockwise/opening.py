@@ -19,6 +19,7 @@ from napari_slagseg.data import (
     Triple,
     no_progress,
 )
+from napari_slagseg.data.cores import cores
 from napari_slagseg.io import check_disk, read_json, write_error, write_json
 from napari_slagseg.project import Project
 from napari_slagseg.workflow.blockwise.costs import BlockCosts
@@ -33,7 +34,7 @@ from napari_slagseg.workflow.blockwise.memory import (
     plan_for,
 )
 from napari_slagseg.workflow.blockwise.processes import ProcessBackend
-from napari_slagseg.workflow.blockwise.resources import Resources, cores
+from napari_slagseg.workflow.blockwise.resources import Resources
 from napari_slagseg.workflow.blockwise.run import DiskRun
 from napari_slagseg.workflow.blockwise.threads import ThreadBackend
 from napari_slagseg.workflow.step import digest, installed_versions

@@ -16,7 +16,7 @@ import numpy as np
 from napari_slagseg.data import Box, SlagsegError, Triple, VolumeLike
 from napari_slagseg.io import create_result_arrays, free_disk
 from napari_slagseg.project import Project
-from napari_slagseg.workflow.blockwise.costs import BlockCosts
+from napari_slagseg.workflow.blockwise.costs import PREDICTED_BYTES, BlockCosts
 from napari_slagseg.workflow.blockwise.memory import BASE_BYTES
 from napari_slagseg.workflow.blockwise.opening import (
     backend_name,
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
 PLANNED = ("segment", "measure")
 """Steps that work on blocks."""
-
-PREDICTED_BYTES = 2.0
-"""Bytes a voxel of what the networks give."""
 
 SEPARATED_EDGE = 160
 """Edge of the box of made-up particles that a probe separates."""

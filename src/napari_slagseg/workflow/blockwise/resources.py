@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -58,11 +57,4 @@ DEFAULT_RESOURCES = Resources()
 """All cores, most of the free memory, this machine."""
 
 
-def cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-__all__ = ["DEFAULT_RESOURCES", "BackendName", "Resources", "cores"]
+__all__ = ["DEFAULT_RESOURCES", "BackendName", "Resources"]
