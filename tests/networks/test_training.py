@@ -18,8 +18,9 @@ import napari_slagseg.networks.training as training_module
 from napari_slagseg import __version__
 from napari_slagseg.data import CancelledError, GroundTruth, SlagsegError, Volume
 from napari_slagseg.networks import TrainingSettings, load_network, train_network
-from napari_slagseg.networks.checkpoints import STATE, WEIGHTS, read_tensors
+from napari_slagseg.networks.checkpoints import STATE, read_tensors
 from napari_slagseg.networks.eight_bit import to_eight_bit
+from napari_slagseg.networks.settings import WEIGHTS
 
 SMALL = TrainingSettings(
     kind="phase",

@@ -14,10 +14,11 @@ from napari_slagseg import io
 from napari_slagseg.data import CancelledError, SlagsegError, Volume
 from napari_slagseg.networks import TrainingSettings, load_network, train_network
 from napari_slagseg.networks.batches import Batch, BatchMaker
-from napari_slagseg.networks.checkpoints import STATE, WEIGHTS, read_tensors
+from napari_slagseg.networks.checkpoints import STATE, read_tensors
 from napari_slagseg.networks.eight_bit import EightBitVolume
 from napari_slagseg.networks.patches import SparseLabels
 from napari_slagseg.networks.precision import chosen_precision
+from napari_slagseg.networks.settings import WEIGHTS
 from napari_slagseg.networks.unet import build_unet
 
 TRAINING = TrainingSettings(

@@ -3,6 +3,7 @@
 import pytest
 
 from napari_slagseg.data import SlagsegError
+from napari_slagseg.project.training_runs import trained_runs
 from napari_slagseg.workflow.plain.predicting import _members
 from napari_slagseg.workflow.segment import chosen_runs, newest_runs
 
@@ -39,8 +40,8 @@ class _Project:
     def __init__(self, folder):
         self.folder = folder
 
-    def model_runs(self, kind):
-        return sorted(self.folder.glob("run_*"), key=lambda f: f.name)
+    def trained_runs(self, kind):
+        return trained_runs(self.folder)
 
     def model_folder(self, kind):
         return self.folder / "run_10"
@@ -50,7 +51,7 @@ def test_a_run_is_chosen_by_its_name(runs):
     project = _Project(runs)
     assert chosen_runs(project, "phase", "run_2", 1) == (runs / "run_2",)
     assert chosen_runs(project, "phase", None, 1) == (runs / "run_10",)
-    with pytest.raises(SlagsegError, match=r"'run_11'. It has: run_1 old, run_10, run_2, run_9"):
+    with pytest.raises(SlagsegError, match=r"'run_11'. It has: run_2, run_9, run_10\."):
         chosen_runs(project, "phase", "run_11", 1)
     with pytest.raises(SlagsegError, match="--phase-run run_2 names one run, but --ensemble 2"):
         chosen_runs(project, "phase", "run_2", 2)

@@ -5,6 +5,7 @@ import pytest
 
 from napari_slagseg import io
 from napari_slagseg.data import SlagsegError
+from napari_slagseg.project.training_runs import trained_runs, training_runs
 from napari_slagseg.workflow import TrainConfig, make_config
 from napari_slagseg.workflow import train as train_module
 from napari_slagseg.workflow.pipeline import step_named
@@ -26,14 +27,16 @@ class Runs:
         return folder
 
     def model_runs(self, kind):
-        found = (self.folder / "models" / kind).glob("run_*")
-        return sorted(found, key=lambda f: int(f.name[4:]))
+        return training_runs(self.folder / "models" / kind)
+
+    def trained_runs(self, kind):
+        return trained_runs(self.folder / "models" / kind)
 
     def next_model_folder(self, kind):
         return self.folder / "models" / kind / f"run_{len(self.model_runs(kind)) + 1}"
 
-    def fingerprint(self, path):
-        return (self.folder / path).read_bytes().hex()
+    def weights_fingerprint(self, run):
+        return (run / "weights.safetensors").read_bytes().hex()
 
 
 @pytest.fixture

@@ -19,9 +19,9 @@ from torch import Tensor
 from napari_slagseg.data import SlagsegError
 from napari_slagseg.io import atomic_file, write_json
 from napari_slagseg.networks.card import NetworkCard
+from napari_slagseg.networks.settings import WEIGHTS
 from napari_slagseg.networks.unet import ResidualUNet, build_unet
 
-WEIGHTS = "weights.safetensors"
 CARD = "card.json"
 STATE = "state.safetensors"
 
@@ -172,7 +172,6 @@ def pick_device(name: str) -> torch.device:
 __all__ = [
     "CARD",
     "STATE",
-    "WEIGHTS",
     "TrainedNetwork",
     "fill",
     "load_network",

@@ -18,6 +18,9 @@ SIZES: dict[str, tuple[int, ...]] = {
 }
 """Feature channels at each level of the network."""
 
+WEIGHTS = "weights.safetensors"
+"""File of a training run that holds its network."""
+
 STRIDE = 8
 """Three poolings: edges of what goes in must be multiples of this."""
 
@@ -157,4 +160,4 @@ class TrainingSettings:
         )
 
 
-__all__ = ["EPOCHS", "SIZES", "STRIDE", "NetworkKind", "Precision", "TrainingSettings"]
+__all__ = ["EPOCHS", "SIZES", "STRIDE", "WEIGHTS", "NetworkKind", "Precision", "TrainingSettings"]

@@ -11,8 +11,8 @@ import torch
 
 from napari_slagseg.data import PhaseTable, SlagsegError, VoxelSize
 from napari_slagseg.networks.card import NetworkCard
-from napari_slagseg.networks.checkpoints import WEIGHTS, load_network
-from napari_slagseg.networks.settings import NetworkKind
+from napari_slagseg.networks.checkpoints import load_network
+from napari_slagseg.networks.settings import WEIGHTS, NetworkKind
 from napari_slagseg.networks.unet import ResidualUNet, fold_batch_norms
 
 _SAME_VOXEL = 0.05

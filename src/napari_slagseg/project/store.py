@@ -38,6 +38,7 @@ from napari_slagseg.data import (
     Volume,
     VoxelSize,
 )
+from napari_slagseg.networks.settings import WEIGHTS, NetworkKind
 from napari_slagseg.project.corrections import Correction
 from napari_slagseg.project.creation import create_project
 from napari_slagseg.project.description import (
@@ -49,8 +50,7 @@ from napari_slagseg.project.lock import ProjectLock
 from napari_slagseg.project.placement_history import PlacementHistory
 from napari_slagseg.project.records import StepRecord, read_record, write_record
 from napari_slagseg.project.stamps import stamp
-
-NetworkKind = Literal["phase", "particle"]
+from napari_slagseg.project.training_runs import trained_runs, training_runs
 
 
 class Project:
@@ -362,15 +362,20 @@ class Project:
 
     def model_runs(self, kind: NetworkKind) -> list[Path]:
         """Training runs of a network, oldest first."""
-        folders = (self.folder / "models" / kind).glob("run_*")
-        # a user may have put one of them aside as "run_1 old"
-        runs = (f for f in folders if f.is_dir() and f.name[4:].isdecimal())
-        return sorted(runs, key=lambda f: int(f.name[4:]))
+        return training_runs(self.folder / "models" / kind)
+
+    def trained_runs(self, kind: NetworkKind) -> list[Path]:
+        """Those of the `model_runs` that have weights, oldest first."""
+        return trained_runs(self.folder / "models" / kind)
 
     def model_folder(self, kind: NetworkKind) -> Path | None:
         """Latest run of a network that has weights."""
-        runs = [f for f in self.model_runs(kind) if (f / "weights.safetensors").is_file()]
+        runs = self.trained_runs(kind)
         return runs[-1] if runs else None
+
+    def weights_fingerprint(self, run: Path) -> str:
+        """Fingerprint of the network of a training run."""
+        return self.fingerprint((run / WEIGHTS).relative_to(self.folder))
 
     def next_model_folder(self, kind: NetworkKind) -> Path:
         """Folder for a new training run (not made yet)."""

@@ -9,6 +9,7 @@ from typing import Any
 from napari_slagseg import io
 from napari_slagseg.data import CancelToken, Phase, PhaseTable, Progress, SlagsegError
 from napari_slagseg.project import NetworkKind, Project
+from napari_slagseg.project.training_runs import trained_runs
 from napari_slagseg.workflow.annotate import split
 from napari_slagseg.workflow.blockwise import Resources
 from napari_slagseg.workflow.configs import SegmentConfig
@@ -28,8 +29,7 @@ def _inputs(project: Project) -> dict[str, str]:
                 f"Project {project.folder} has no trained {kind} network yet. "
                 f"Run 'train --network {kind}' first."
             )
-        weights = (folder / "weights.safetensors").relative_to(project.folder)
-        found[f"{kind} network"] = project.fingerprint(weights)
+        found[f"{kind} network"] = project.weights_fingerprint(folder)
     return found
 
 
@@ -79,8 +79,7 @@ def run(
 
     depends_on: dict[str, Any] = dict(_inputs(project))
     for kind, folders in members.items():
-        weights = [(f / "weights.safetensors").relative_to(project.folder) for f in folders]
-        depends_on[f"{kind} network"] = [project.fingerprint(path) for path in weights]
+        depends_on[f"{kind} network"] = [project.weights_fingerprint(run) for run in folders]
     if truth is not None:
         depends_on["ground truth"] = project.fingerprint(project.ground_truth_path.name)
     found = segment_to(
@@ -150,7 +149,7 @@ def chosen_runs(
             f"--{kind}-run {name} names one run, but --ensemble {count} averages the newest. "
             "Leave one of them out."
         )
-    trained = [f for f in project.model_runs(kind) if (f / "weights.safetensors").is_file()]
+    trained = project.trained_runs(kind)
     for folder in trained:
         if folder.name == name:
             return (folder,)
@@ -168,17 +167,13 @@ def newest_runs(folder: Path, count: int) -> list[Path]:
     SlagsegError
         If there are fewer.
     """
-    runs = [
-        run
-        for run in folder.glob("run_*")
-        if run.name[4:].isdecimal() and (run / "weights.safetensors").is_file()
-    ]
+    runs = trained_runs(folder)
     if len(runs) < count:
         raise SlagsegError(
             f"{folder} holds {len(runs)} trained networks, but {count} are to be averaged. "
             "Train again, or use a smaller --ensemble."
         )
-    return sorted(runs, key=lambda run: int(run.name[4:]))[-count:]
+    return runs[-count:]
 
 
 def _has_truth(project: Project) -> bool:

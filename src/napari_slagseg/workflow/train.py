@@ -12,8 +12,8 @@ import pandas as pd
 
 from napari_slagseg import io
 from napari_slagseg.data import CancelToken, GroundTruth, Progress, SlagsegError
-from napari_slagseg.project import Project
-from napari_slagseg.project.store import NetworkKind
+from napari_slagseg.project import NetworkKind, Project
+from napari_slagseg.project.training_runs import has_weights
 from napari_slagseg.workflow.annotate import split
 from napari_slagseg.workflow.configs import TrainConfig
 from napari_slagseg.workflow.step import Step, StepResult, digest
@@ -53,10 +53,6 @@ def _note(folder: Path) -> dict[str, Any]:
     return io.read_json(note, "the note of a training run") if note.is_file() else {}
 
 
-def _has_weights(folder: Path) -> bool:
-    return (folder / "weights.safetensors").is_file()
-
-
 def teacher_folder(project: Project, kind: NetworkKind, config: TrainConfig) -> Path | None:
     """Run that a network is to learn from; None where it learns from the maps alone.
 
@@ -69,7 +65,7 @@ def teacher_folder(project: Project, kind: NetworkKind, config: TrainConfig) -> 
 
     if config.teacher is None:
         return None
-    trained = [folder for folder in project.model_runs(kind) if _has_weights(folder)]
+    trained = project.trained_runs(kind)
     if config.teacher == "latest":
         own = SIZES[config.size][0]
         wider = [f for f in trained if SIZES.get(_note(f).get("size", ""), (0,))[0] > own]
@@ -101,8 +97,7 @@ def _key(project: Project, kind: NetworkKind, config: TrainConfig, teacher: Path
     free |= {name for name in later if getattr(config, name) == getattr(usual, name)}
     values: list[Any] = [_inputs(project, kind), config.model_dump(mode="json", exclude=free)]
     if teacher is not None:
-        weights = (teacher / "weights.safetensors").relative_to(project.folder)
-        values.append(project.fingerprint(weights))
+        values.append(project.weights_fingerprint(teacher))
     return digest(values)
 
 
@@ -114,7 +109,7 @@ def _first_run(
         return None
     for folder in reversed(project.model_runs(kind)):
         note = _note(folder)
-        if _has_weights(folder) and note.get("size") == config.size:
+        if has_weights(folder) and note.get("size") == config.size:
             return folder if corrections > int(note.get("corrections", 0)) else None
     return None
 

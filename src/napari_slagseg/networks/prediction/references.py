@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 
 from napari_slagseg.data import SlagsegError
-from napari_slagseg.networks.checkpoints import WEIGHTS, TrainedNetwork, load_network
-from napari_slagseg.networks.settings import NetworkKind
+from napari_slagseg.networks.checkpoints import TrainedNetwork, load_network
+from napari_slagseg.networks.settings import WEIGHTS, NetworkKind
 
 
 @dataclass(frozen=True)

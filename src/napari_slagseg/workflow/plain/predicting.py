@@ -9,14 +9,14 @@ from typing import Any
 
 from napari_slagseg import io
 from napari_slagseg.data import CancelToken, Progress, SlagsegError, no_progress
+from napari_slagseg.networks.settings import WEIGHTS
 from napari_slagseg.project.stamps import stamp
+from napari_slagseg.project.training_runs import has_weights, trained_runs
 from napari_slagseg.workflow.blockwise import Resources
 from napari_slagseg.workflow.configs import SegmentConfig
 from napari_slagseg.workflow.marker_threshold import USUAL, noted_threshold
 from napari_slagseg.workflow.segment import newest_runs, table_to_json
 from napari_slagseg.workflow.segment_blocks import Segmented, segment_to
-
-WEIGHTS = "weights.safetensors"
 
 
 def model_path(path: str | Path) -> Path:
@@ -30,19 +30,15 @@ def model_path(path: str | Path) -> Path:
     path = Path(path)
     if not path.exists():
         raise SlagsegError(f"{path} does not exist. Give a weights file or a training run.")
-    if path.is_file() or (path / WEIGHTS).is_file():
+    if path.is_file() or has_weights(path):
         return path
-    runs = [
-        folder
-        for folder in path.glob("run_*")
-        if folder.name[4:].isdigit() and (folder / WEIGHTS).is_file()
-    ]
+    runs = trained_runs(path)
     if not runs:
         raise SlagsegError(
-            f"{path} holds no trained network. Give a weights file (weights.safetensors), the "
+            f"{path} holds no trained network. Give a weights file ({WEIGHTS}), the "
             "folder of a training run, or PROJECT/models/phase or PROJECT/models/particle."
         )
-    return max(runs, key=lambda folder: int(folder.name[4:]))
+    return runs[-1]
 
 
 def _members(path: str | Path, count: int) -> tuple[Path, ...]:
