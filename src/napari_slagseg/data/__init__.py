@@ -19,8 +19,11 @@ from napari_slagseg.data.grey_map import GreyMap
 from napari_slagseg.data.landmarks import Landmarks
 from napari_slagseg.data.mineral_map import MineralMap
 from napari_slagseg.data.particle_table import (
+    CONTACT_COLUMNS,
+    GRAIN_COLUMNS,
     PARTICLE_COLUMNS,
     SECTION_COLUMNS,
+    SECTION_CONTACT_COLUMNS,
     ColumnDefinition,
     ParticleTable,
 )
@@ -47,8 +50,11 @@ from napari_slagseg.data.voxel_values import values_at
 
 __all__ = [
     "BACKGROUND",
+    "CONTACT_COLUMNS",
+    "GRAIN_COLUMNS",
     "PARTICLE_COLUMNS",
     "SECTION_COLUMNS",
+    "SECTION_CONTACT_COLUMNS",
     "UNKNOWN",
     "Block",
     "BlockGrid",

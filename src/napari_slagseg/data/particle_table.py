@@ -62,6 +62,29 @@ same curves can be drawn from both.
 """
 
 
+CONTACT_COLUMNS = ("label", "phase_id", "partner_id", "area_um2")
+"""Columns of `ParticleTable.contacts` in 3D."""
+
+SECTION_CONTACT_COLUMNS = ("section", "label", "phase_id", "partner_id", "length_um")
+"""Columns of `ParticleTable.contacts` in 2D."""
+
+GRAIN_COLUMNS = (
+    "label",
+    "grain",
+    "phase_id",
+    "n_voxels",
+    "volume_um3",
+    "equivalent_diameter_um",
+    "surface_area_um2",
+    "exposed_area_um2",
+    "sphericity",
+    "centroid_z_um",
+    "centroid_y_um",
+    "centroid_x_um",
+)
+"""Columns of `ParticleTable.grains`; `label` is the particle that the grain lies in."""
+
+
 @dataclass(frozen=True)
 class ColumnDefinition:
     """Unit, meaning and source of one column."""
@@ -88,6 +111,18 @@ class ParticleTable:
         With the target phase set.
     dimension : int
         3 or 2.
+    notes : mapping of text to text
+    targets : tuple of str
+        Phases that the target is made of; by default the target phase of `table` alone.
+    contacts : DataFrame
+        Shared boundary inside particles and their boundary to the outside, columns
+        `CONTACT_COLUMNS` (`SECTION_CONTACT_COLUMNS` in 2D), one row for each particle,
+        phase and partner that touch. Two phases that touch have two rows, one from each
+        side, with the same area. The partner 0 is all outside the particle: epoxy, pores, other
+        particles; -1 stands for voxels of no phase. Empty where it was not measured.
+    grains : DataFrame
+        Connected pieces of a phase inside a particle, columns `GRAIN_COLUMNS`. Empty where
+        they were not measured.
     """
 
     frame: pd.DataFrame
@@ -96,6 +131,16 @@ class ParticleTable:
     table: PhaseTable
     dimension: int = 3
     notes: Mapping[str, str] = field(default_factory=dict)
+    targets: tuple[str, ...] = ()
+    contacts: pd.DataFrame = field(default_factory=pd.DataFrame)
+    grains: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=GRAIN_COLUMNS))
+
+    def __post_init__(self) -> None:
+        if not self.targets and self.table.target is not None:
+            object.__setattr__(self, "targets", (self.table.target,))
+        if self.contacts.columns.empty:
+            columns = CONTACT_COLUMNS if self.dimension == 3 else SECTION_CONTACT_COLUMNS
+            object.__setattr__(self, "contacts", pd.DataFrame(columns=columns))
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -105,4 +150,12 @@ class ParticleTable:
         return self.frame[~self.frame["touches_border"]]
 
 
-__all__ = ["PARTICLE_COLUMNS", "SECTION_COLUMNS", "ColumnDefinition", "ParticleTable"]
+__all__ = [
+    "CONTACT_COLUMNS",
+    "GRAIN_COLUMNS",
+    "PARTICLE_COLUMNS",
+    "SECTION_COLUMNS",
+    "SECTION_CONTACT_COLUMNS",
+    "ColumnDefinition",
+    "ParticleTable",
+]

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from napari_slagseg.data import ColumnDefinition, ParticleTable, SlagsegError
+from napari_slagseg.data import (
+    BACKGROUND,
+    CONTACT_COLUMNS,
+    GRAIN_COLUMNS,
+    SECTION_CONTACT_COLUMNS,
+    UNKNOWN,
+    ColumnDefinition,
+    ParticleTable,
+    PhaseTable,
+    SlagsegError,
+)
 from napari_slagseg.io.atomic import atomic_file
 from napari_slagseg.io.formats import check_version, table_from_json, table_to_json
 from napari_slagseg.io.guards import READ_FAULTS, unreadable
@@ -105,10 +115,40 @@ def write_particle_table(
             },
             **table_to_json(table.table),
             "notes": dict(table.notes),
+            "targets": list(table.targets),
             "provenance": dict(provenance or {}),
         },
     )
+    for name, frame in (("contacts", table.contacts), ("grains", table.grains)):
+        write_frame(beside(csv_path, name), _with_names(frame, table.table))
     write_frame(csv_path, table.frame)
+
+
+def beside(csv_path: Path, name: str) -> Path:
+    """Path of a long table that belongs to a particle table: ``particles_contacts.csv``."""
+    return csv_path.with_name(f"{csv_path.stem}_{name}.csv")
+
+
+def _with_names(frame: pd.DataFrame, table: PhaseTable) -> pd.DataFrame:
+    """Long table with the names of its phases, for people."""
+    names = {UNKNOWN: "no phase", **{phase.id: phase.name for phase in table}}
+    words = {"phase": "phase_id", "partner": "partner_id"}
+    named = {word: frame[ids].map(names) for word, ids in words.items() if ids in frame}
+    if "partner" in named:
+        named["partner"] = named["partner"].where(frame["partner_id"] != BACKGROUND, "outside")
+    return frame.assign(**named)
+
+
+def _long_table(csv_path: Path, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
+    """Long table that belongs to a particle table; empty where an older project has none."""
+    path = beside(csv_path, name)
+    if not path.exists():
+        return pd.DataFrame(columns=columns)
+    frame = read_frame(path, f"the {name} of the particles")
+    missing = [column for column in columns if column not in frame]
+    if missing:
+        raise SlagsegError(f"{path} lacks the columns {', '.join(missing)}. Run 'measure' again.")
+    return frame[list(columns)]
 
 
 def read_particle_table(csv_path: str | Path) -> ParticleTable:
@@ -142,6 +182,13 @@ def read_particle_table(csv_path: str | Path) -> ParticleTable:
             table=table_from_json(sidecar),
             dimension=int(sidecar["dimension"]),
             notes=sidecar["notes"],
+            targets=tuple(sidecar.get("targets", ())),
+            contacts=_long_table(
+                csv_path,
+                "contacts",
+                CONTACT_COLUMNS if sidecar["dimension"] == 3 else SECTION_CONTACT_COLUMNS,
+            ),
+            grains=_long_table(csv_path, "grains", GRAIN_COLUMNS),
         )
     except SlagsegError:
         raise
