@@ -29,6 +29,7 @@ from napari_slagseg.descriptors import (
 from napari_slagseg.project import Project
 from napari_slagseg.workflow.blockwise import BlockCosts, Resources, open_run
 from napari_slagseg.workflow.configs import MeasureConfig
+from napari_slagseg.workflow.phase_properties import members_of_classes, with_densities
 from napari_slagseg.workflow.segment import segmented_phase_table
 from napari_slagseg.workflow.step import Step, StepResult
 
@@ -44,18 +45,10 @@ def _inputs(project: Project) -> dict[str, str]:
 
 
 def map_in_classes(mineral_map: MineralMap, classes: PhaseTable) -> MineralMap:
-    """Mineral map in the classes of the segmentation.
-
-    A phase that was trained on its own is its own class; any other belongs to the
-    class of its group, which may be the background.
-    """
+    """Mineral map in the classes of the segmentation, see `members_of_classes`."""
     table = mineral_map.table
-    grouped, group_of = table.grouped()
     ids = {phase.name: phase.id for phase in classes}
-    names = {
-        phase.id: phase.name if phase.name in ids else grouped.by_id(group_of[phase.id]).name
-        for phase in table
-    }
+    names = members_of_classes(table, classes)
     if set(names.values()) != set(ids):
         raise SlagsegError(
             f"Map {mineral_map.name} has the phases {', '.join(table.names)}, but the "
@@ -97,6 +90,8 @@ def run(
     classes = segmented_phase_table(project).with_target(
         config.target or project.description.target
     )
+    maps = list(project.mineral_maps())
+    classes = with_densities(classes, maps)
     phases = project.segmentation_volume("phases")
     particles = project.segmentation_volume("particles")
     for volume in (phases, particles):
@@ -141,7 +136,7 @@ def run(
         )
         _write(project, "sections", sections)
     of_maps = []
-    for i, mineral_map in enumerate(project.mineral_maps()):
+    for i, mineral_map in enumerate(maps):
         progress(ProgressEvent(f"measuring {mineral_map.name}", 0.9))
         in_classes = map_in_classes(mineral_map, classes)
         of_maps.append(
