@@ -8,7 +8,12 @@ from napari_slagseg.descriptors.particles import (
     describe_particles,
     surface_area,
 )
-from napari_slagseg.descriptors.sections import describe_map, describe_sections, evenly_spaced
+from napari_slagseg.descriptors.sections import (
+    describe_map,
+    describe_plane,
+    describe_sections,
+    evenly_spaced,
+)
 from napari_slagseg.descriptors.surface_weights import direction_fractions
 
 if TYPE_CHECKING:
@@ -34,6 +39,7 @@ __all__ = [
     "describe_blocks",
     "describe_map",
     "describe_particles",
+    "describe_plane",
     "describe_sections",
     "direction_fractions",
     "evenly_spaced",

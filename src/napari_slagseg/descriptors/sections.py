@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -104,6 +105,62 @@ def _describe_plane(
     if layers:
         columns[ERODED_COLUMN] = ratio(sums.eroded[:, 0], sums.eroded.sum(axis=1))
     return pd.DataFrame(columns)
+
+
+def describe_plane(
+    labels: NDArray[np.integer],
+    phases: NDArray[np.integer],
+    spacing: tuple[float, float],
+    table: PhaseTable,
+    *,
+    section: int = 0,
+    erosion_pixels: int = 0,
+    neighborhood: int = 4,
+) -> ParticleTable:
+    """Measure the particle sections of one plane that is in memory, whatever it was cut from.
+
+    Parameters
+    ----------
+    labels : (row, column) integer
+        0 and below is no particle.
+    phases : (row, column) integer
+        Ids of `table`; 0 and -1 are no phase.
+    spacing : (row, column)
+        Pixel edges in um.
+    table : PhaseTable
+        With the target phase set.
+    section : int, default 0
+        For the column ``section``.
+    erosion_pixels : int, default 0
+        Above 0, adds the eroded columns (erosion within the plane).
+    neighborhood : {4, 8}, default 4
+        As for `describe_sections`.
+
+    Returns
+    -------
+    ParticleTable
+        ``dimension`` 2, ``voxel_size_um`` (1, row, column); rows in order of label.
+
+    Raises
+    ------
+    SlagsegError
+        If the shapes differ or are not 2-D, no target is set, a phase is not in the table, or an
+        option is out of range.
+    """
+    checked_shapes(labels, phases, 2)
+    layers = checked_erosion(erosion_pixels)
+    _checked_neighborhood(neighborhood)
+    row, column = (float(edge) for edge in spacing)
+    frame = _describe_plane(
+        np.asarray(labels), np.asarray(phases), (row, column), table, section, layers, neighborhood
+    )
+    return ParticleTable(
+        frame=frame,
+        definitions=definitions(table, 2, layers),
+        voxel_size_um=(1.0, row, column),
+        table=table,
+        dimension=2,
+    )
 
 
 def evenly_spaced(n_planes: int, n_sections: int = DEFAULT_SECTIONS) -> NDArray[np.int64]:
@@ -250,26 +307,23 @@ def describe_map(
     """
     if particles is None:
         particles = label_map_particles(mineral_map)
-    checked_shapes(particles, mineral_map.phases, 2)
-    layers = checked_erosion(erosion_voxels)
     edge = float(mineral_map.pixel_size_um)
-    frame = _describe_plane(
-        np.asarray(particles),
+    plane = describe_plane(
+        particles,
         mineral_map.phases,
         (edge, edge),
         table,
-        section,
-        layers,
-        _checked_neighborhood(neighborhood),
+        section=section,
+        erosion_pixels=erosion_voxels,
+        neighborhood=neighborhood,
     )
-    return ParticleTable(
-        frame=frame,
-        definitions=definitions(table, 2, layers),
-        voxel_size_um=(1.0, edge, edge),
-        table=table,
-        dimension=2,
-        notes={"map": mineral_map.name},
-    )
+    return replace(plane, notes={"map": mineral_map.name})
 
 
-__all__ = ["DEFAULT_SECTIONS", "describe_map", "describe_sections", "evenly_spaced"]
+__all__ = [
+    "DEFAULT_SECTIONS",
+    "describe_map",
+    "describe_plane",
+    "describe_sections",
+    "evenly_spaced",
+]
