@@ -13,6 +13,7 @@ from napari_slagseg.data.blocks import (
     VolumeLike,
     WritableVolume,
 )
+from napari_slagseg.data.chemistry import ElementTable, element_mass_fractions, element_table
 from napari_slagseg.data.errors import CancelledError, SlagsegError
 from napari_slagseg.data.fields import FieldShift, on_surface
 from napari_slagseg.data.grey_map import GreyMap
@@ -69,6 +70,7 @@ __all__ = [
     "Cutout",
     "CutoutGrade",
     "CutoutState",
+    "ElementTable",
     "FieldShift",
     "GreyMap",
     "GroundTruth",
@@ -90,6 +92,8 @@ __all__ = [
     "VoxelSize",
     "WritableVolume",
     "checked_voxel_size",
+    "element_mass_fractions",
+    "element_table",
     "no_progress",
     "on_surface",
     "part_of",
