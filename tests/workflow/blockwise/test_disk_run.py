@@ -164,6 +164,30 @@ def test_a_worker_that_is_killed_while_it_starts(tmp_path, marks, monkeypatch, t
     run.close()
 
 
+def test_a_pool_that_is_stopped_while_its_workers_start_is_good_for_the_next_run(
+    tmp_path, monkeypatch
+):
+    class Later:
+        """Set at the third look: the workers sleep, none has started."""
+
+        looks = 0
+
+        def is_set(self):
+            self.looks += 1
+            return self.looks > 2
+
+    backend = ProcessBackend(2, tmp_path / "logs")
+    with monkeypatch.context() as patched:
+        patched.setattr(processes, "_START", "__import__('time').sleep(600); " + processes._START)
+        with pytest.raises(CancelledError):
+            DiskRun(tmp_path / "work", GRID, backend, cancel=Later()).stage(
+                "s", toys.Fail(tmp_path, 0)
+            )
+    run = DiskRun(tmp_path / "work", GRID, backend)
+    assert len(run.stage("s", toys.Fail(tmp_path, 0))) == 12
+    run.close()
+
+
 def test_a_block_that_kills_its_worker_twice_is_named(in_processes, marks):
     with pytest.raises(SlagsegError, match=r"block \(0, 0, 0\).*worker process ended by itself"):
         in_processes.stage("s", toys.Kill(marks, 99))

@@ -60,7 +60,9 @@ class _Worker:
             try:
                 failure = self._do(job)
             except _NotStartedError as error:
-                self._pool.unusable = str(error)
+                # one that was killed because all were to stop says nothing of the next run
+                if not self._pool.stopped:
+                    self._pool.unusable = str(error)
                 failure = Failure(str(error))
             except (EOFError, OSError, pickle.UnpicklingError):
                 failure = self._died()
