@@ -7,14 +7,23 @@ from napari_slagseg.liberation.curves import (
     target_amount,
 )
 from napari_slagseg.liberation.results import LiberationResults, liberation_results
+from napari_slagseg.liberation.sample_results import SampleResults, sample_results
+from napari_slagseg.liberation.samples import Sample, sample_of
+from napari_slagseg.liberation.settings import SampleFilter, StatisticSettings
 from napari_slagseg.liberation.sizes import size_by_liberation, size_edges
 
 __all__ = [
     "LiberationCurve",
     "LiberationResults",
+    "Sample",
+    "SampleFilter",
+    "SampleResults",
+    "StatisticSettings",
     "curve_difference",
     "liberation_curve",
     "liberation_results",
+    "sample_of",
+    "sample_results",
     "size_by_liberation",
     "size_edges",
     "target_amount",

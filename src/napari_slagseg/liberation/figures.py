@@ -15,7 +15,8 @@ from napari_slagseg.liberation.sizes import size_edges
 OKABE_ITO = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")
 """Colours that colour-blind readers tell apart."""
 
-_STYLES = ("-", "--", "-.", ":")
+STYLES = ("-", "--", "-.", ":")
+"""Dashes of lines, beside their colours."""
 
 
 def plot_liberation(
@@ -29,7 +30,7 @@ def plot_liberation(
             y,
             where="pre",
             color=OKABE_ITO[i % len(OKABE_ITO)],
-            linestyle=_STYLES[i % len(_STYLES)],
+            linestyle=STYLES[i % len(STYLES)],
             label=f"{curve.label} (n = {curve.n_particles:,})",
         )
     axes.set_xlim(0, 1)
@@ -109,6 +110,7 @@ def draw_figure(draw: Callable[[Axes], None]) -> Figure:
 
 __all__ = [
     "OKABE_ITO",
+    "STYLES",
     "draw_figure",
     "plot_liberation",
     "plot_liberation_scatter",

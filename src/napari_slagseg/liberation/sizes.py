@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from napari_slagseg.data import SlagsegError
 from napari_slagseg.liberation.curves import target_amount
@@ -25,6 +26,32 @@ def size_edges(largest_um: float) -> tuple[float, ...]:
         if opening >= largest_um:
             return tuple(edges)
     return (*edges, float(np.ceil(largest_um)))
+
+
+def classes_with_all(
+    sizes: NDArray[np.float64], edges_um: Sequence[float] | None = None
+) -> NDArray[np.float64]:
+    """Edges of size classes that hold every size; sieve openings where none are given.
+
+    Raises
+    ------
+    SlagsegError
+        If the edges do not rise from 0 or above.
+    """
+    largest = float(np.nanmax(sizes)) if np.isfinite(sizes).any() else 20.0
+    edges = np.asarray(edges_um if edges_um is not None else size_edges(largest), dtype=float)
+    rising = len(edges) >= 2 and np.all(np.diff(edges) > 0) and np.all(np.isfinite(edges))
+    if not rising or edges[0] < 0:
+        raise SlagsegError(
+            "The edges of the size classes must be at least two numbers that rise from 0 or "
+            f"above; these are {', '.join(f'{e:g}' for e in edges)}."
+        )
+    if np.isfinite(sizes).any():
+        if float(np.nanmin(sizes)) <= edges[0]:
+            edges = np.concatenate([[0.0], edges])
+        if largest > edges[-1]:
+            edges = np.append(edges, np.ceil(largest))
+    return edges
 
 
 def size_by_liberation(
@@ -55,18 +82,7 @@ def size_by_liberation(
         If the edges do not rise from 0 or above.
     """
     diameter = frame["equivalent_diameter_um"].to_numpy(float)
-    largest = float(np.nanmax(diameter)) if len(diameter) else 20.0
-    edges = np.asarray(edges_um if edges_um is not None else size_edges(largest), dtype=float)
-    rising = len(edges) >= 2 and np.all(np.diff(edges) > 0) and np.all(np.isfinite(edges))
-    if not rising or edges[0] < 0:
-        raise SlagsegError(
-            "The edges of the size classes must be at least two numbers that rise from 0 or "
-            f"above; these are {', '.join(f'{e:g}' for e in edges)}."
-        )
-    if len(diameter) and float(np.nanmin(diameter)) <= edges[0]:
-        edges = np.concatenate([[0.0], edges])
-    if len(diameter) and largest > edges[-1]:
-        edges = np.append(edges, np.ceil(largest))
+    edges = classes_with_all(diameter, edges_um)
     target = target_amount(frame)
     index = np.searchsorted(edges, diameter, side="left") - 1
     rows = []
@@ -90,4 +106,4 @@ def size_by_liberation(
     return pd.DataFrame(rows)
 
 
-__all__ = ["SIEVES_UM", "size_by_liberation", "size_edges"]
+__all__ = ["SIEVES_UM", "classes_with_all", "size_by_liberation", "size_edges"]

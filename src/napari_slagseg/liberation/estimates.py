@@ -1,0 +1,90 @@
+"""Values with their intervals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_slagseg.liberation.resampling import Sums
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Values with the lower and upper ends of their intervals, (k,) float64 each."""
+
+    value: Array
+    low: Array
+    high: Array
+
+    def columns(self, prefix: str = "") -> dict[str, Array]:
+        """Columns ``value, low, high`` of a table, or ``<prefix>, <prefix>_low, ...``."""
+        names = (prefix, f"{prefix}_low", f"{prefix}_high") if prefix else ("value", "low", "high")
+        return dict(zip(names, (self.value, self.low, self.high)))
+
+    def __getitem__(self, index: slice) -> Estimate:
+        return Estimate(self.value[index], self.low[index], self.high[index])
+
+
+def estimate(sums: Sums) -> Estimate:
+    """Percentile interval of each value, NaN where under half of the resamples have one."""
+    tail = (1 - sums.level) / 2
+    low, high = _quantiles(sums.resampled, (tail, 1 - tail))
+    gone = ~np.isfinite(sums.value)
+    return Estimate(sums.value, np.where(gone, np.nan, low), np.where(gone, np.nan, high))
+
+
+def share(sums: Sums) -> Estimate:
+    """Interval of shares, which lie between 0 and 1.
+
+    A share of 0 (or 1) is the same in every resample, and the bootstrap would call it
+    certain. Its interval reaches to the share that N effective particles miss with
+    probability 1 - level, ``1 - (1 - level)^(1/N)``: about 3 / N at 95 % (the rule of three,
+    Hanley and Lippman-Hand 1983, JAMA 249, 1743-1745).
+    """
+    found = estimate(sums)
+    if not len(sums.resampled):
+        return found
+    spread = found.high - found.low
+    with np.errstate(divide="ignore", invalid="ignore"):
+        reach = 1 - (1 - sums.level) ** (1 / sums.effective)
+    none = (spread < 1e-12) & (sums.value < 1e-12)
+    all_of_it = (spread < 1e-12) & (sums.value > 1 - 1e-12)
+    low = np.where(all_of_it, 1 - reach, found.low)
+    high = np.where(none, reach, found.high)
+    # sums of shares round to a little above 1
+    return Estimate(found.value, np.clip(low, 0.0, 1.0), np.clip(high, 0.0, 1.0))
+
+
+def certain(found: Estimate, where: NDArray[np.bool_]) -> Estimate:
+    """Same with intervals of no width where a value holds by definition."""
+    return Estimate(
+        found.value,
+        np.where(where, found.value, found.low),
+        np.where(where, found.value, found.high),
+    )
+
+
+def _quantiles(resampled: Array, probabilities: tuple[float, float]) -> tuple[Array, Array]:
+    """Quantiles of each column without its NaN; NaN sorts last."""
+    n, k = resampled.shape
+    if n == 0 or k == 0:
+        return np.full(k, np.nan), np.full(k, np.nan)
+    ordered = np.sort(resampled, axis=0)
+    finite = np.isfinite(resampled).sum(axis=0)
+    columns = np.arange(k)
+    ends = []
+    for p in probabilities:
+        at = p * np.maximum(finite - 1, 0)
+        below = np.floor(at).astype(np.int64)
+        above = np.minimum(below + 1, np.maximum(finite - 1, 0))
+        step = at - below
+        value = ordered[below, columns] * (1 - step) + ordered[above, columns] * step
+        ends.append(np.where(finite * 2 >= n, value, np.nan))
+    return ends[0], ends[1]
+
+
+__all__ = ["Estimate", "certain", "estimate", "share"]
