@@ -175,8 +175,11 @@ def test_the_columns_stand_in_the_order_of_the_contract():
     assert list(table.frame.columns[len(PARTICLE_COLUMNS) :]) == [
         "fraction_target",
         "fraction_rest",
+        "surface_fraction_target",
+        "surface_fraction_rest",
     ]
     assert len(table) == 0
+    assert len(table.contacts) == 0
     assert set(table.frame.columns) <= set(table.definitions)
 
 

@@ -42,9 +42,21 @@ def blobs(shape=SHAPE, seed=0, n=7, reach=7.0):
     return labels, phases
 
 
-def in_blocks(labels, phases, edges, threads=1, **options):
+def table_in_blocks(labels, phases, edges, threads=1, **options):
     run = ThreadRun(BlockGrid.of(labels.shape, edges), threads)
-    return describe_blocks(labels, phases, SPACING, PHASES, run, **options).frame
+    return describe_blocks(labels, phases, SPACING, PHASES, run, **options)
+
+
+def in_blocks(labels, phases, edges, threads=1, **options):
+    return table_in_blocks(labels, phases, edges, threads, **options).frame
+
+
+def assert_same(found, expected):
+    """All tables are equal, to the last bit."""
+    for name in ("frame", "contacts", "grains"):
+        pd.testing.assert_frame_equal(
+            getattr(found, name), getattr(expected, name), check_exact=True
+        )
 
 
 def sums_in_blocks(labels, phases, edges):
@@ -56,7 +68,8 @@ def sums_in_blocks(labels, phases, edges):
 
 LABELS, BLOB_PHASES = blobs()
 WHOLE = {
-    layers: in_blocks(LABELS, BLOB_PHASES, SHAPE, erosion_voxels=layers) for layers in (0, 1, 3)
+    layers: table_in_blocks(LABELS, BLOB_PHASES, SHAPE, erosion_voxels=layers)
+    for layers in (0, 1, 3)
 }
 
 
@@ -69,8 +82,8 @@ WHOLE = {
 def test_any_blocks_give_the_rows_of_the_whole(edges, threads, layers):
     if np.prod([-(-n // e) for n, e in zip(SHAPE, edges)]) > 600:
         edges = tuple(max(e, 4) for e in edges)
-    found = in_blocks(LABELS, BLOB_PHASES, edges, threads, erosion_voxels=layers)
-    pd.testing.assert_frame_equal(found, WHOLE[layers], check_exact=True)
+    found = table_in_blocks(LABELS, BLOB_PHASES, edges, threads, erosion_voxels=layers)
+    assert_same(found, WHOLE[layers])
 
 
 @settings(max_examples=15, deadline=None)
@@ -81,10 +94,8 @@ def test_scattered_voxels_in_blocks(seed, edge, density):
     shape = (11, 12, 13)
     labels = np.where(rng.random(shape) < density, rng.integers(1, 6, shape) ** 5, 0)
     phases = rng.integers(-1, 4, shape).astype(np.int16)
-    found = in_blocks(labels, phases, edge, 2, erosion_voxels=1)
-    pd.testing.assert_frame_equal(
-        found, in_blocks(labels, phases, shape, erosion_voxels=1), check_exact=True
-    )
+    found = table_in_blocks(labels, phases, edge, 2, erosion_voxels=1)
+    assert_same(found, table_in_blocks(labels, phases, shape, erosion_voxels=1))
 
 
 @pytest.mark.parametrize("edges", [SHAPE, (5, 6, 7), (18, 2, 3)])
@@ -101,23 +112,29 @@ def test_sums_are_those_of_plain_code(edges):
     padded, padded_phases = np.pad(labels, 1), np.pad(phases, 1)
     for i, label in enumerate(sums.labels):
         mask = padded == label
-        target = mask & (padded_phases == 1)
-        rest = mask & ~target
         assert sums.moments[i].tolist() == (np.argwhere(mask) - 1).sum(axis=0).tolist()
         assert sums.counts[i].tolist() == [
             *(np.count_nonzero(mask & (padded_phases == k)) for k in (1, 2, 3)),
             0,
             np.count_nonzero(mask & (padded_phases == 0)),
         ]
-        ends = {"target": 0, "rest": 0, "inner": 0}
+        parts = [mask & (padded_phases == k) for k in (1, 2, 3, 0)]
+        ends = np.zeros((4, 5), dtype=np.int64)
         for step, weight in zip(DIRECTIONS, weights.tolist()):
-            there = {k: np.roll(m, step, (0, 1, 2)) for k, m in (("t", target), ("r", rest))}
-            ends["target"] += weight * int(np.count_nonzero(target != there["t"]))
-            ends["rest"] += weight * int(np.count_nonzero(rest != there["r"]))
-            across = (target & there["r"]) | (rest & there["t"])
-            ends["inner"] += weight * int(np.count_nonzero(across))
-        assert sums.edges[i].tolist() == [ends["rest"], ends["target"]]
-        assert sums.inner[i] == ends["inner"]
+            for k, part in enumerate(parts):
+                there = np.roll(part, step, (0, 1, 2))
+                ends[k, 4] += weight * np.count_nonzero(part != there)
+                for m, other in enumerate(parts):
+                    away = np.roll(other, step, (0, 1, 2))
+                    ends[k, m] += weight * np.count_nonzero((part & away) | (other & there))
+        assert sums.edges[i].tolist() == ends[:, 4].tolist()
+        mine = sums.contacts[sums.contacts[:, 0] == label]
+        assert mine[:, 1:].tolist() == [
+            [k, m, ends[k, m]] for k in range(4) for m in range(k + 1, 4) if ends[k, m]
+        ]
+        inside = [ends[k, :4].sum() - ends[k, k] for k in range(4)]
+        assert sums.outside()[i].tolist() == (ends[:, 4] - inside).tolist()
+        assert sums.between(0)[i] == inside[0]
 
 
 @pytest.mark.parametrize("edges", [SHAPE, (4, 5, 6)])
@@ -153,7 +170,7 @@ def test_gaps_and_large_labels(names, edges):
     found = in_blocks(names[LABELS], BLOB_PHASES, edges)
     order = np.argsort(names[1:])
     assert found["label"].tolist() == names[1:][order].tolist()
-    expected = WHOLE[0].iloc[order].reset_index(drop=True)
+    expected = WHOLE[0].frame.iloc[order].reset_index(drop=True)
     pd.testing.assert_frame_equal(
         found.drop(columns="label"), expected.drop(columns="label"), check_exact=True
     )
@@ -177,6 +194,26 @@ def test_more_labels_than_fit_sixteen_bits():
     assert np.unique(sums.edges.sum(axis=1)).tolist() == [2 * int(weights.sum())]
     np.testing.assert_array_equal(sums.low, np.argwhere(labels))
     np.testing.assert_array_equal(sums.high, np.argwhere(labels))
+
+
+@pytest.mark.parametrize("n", [40, 300])
+def test_contacts_of_many_phases(n):
+    """More contacts than there is room for at first, and codes of 16 and of 32 bits."""
+    rng = np.random.default_rng(n)
+    shape = (24, 40, 40)
+    labels = np.ones(shape, np.uint32)
+    labels[:, 20:] = 4_000_000_007
+    phases = rng.integers(1, n + 1, shape).astype(np.int16)
+    names = ["background", *(f"p{k}" for k in range(1, n + 1))]
+    table = phase_table_of(names, ["#000000"] * (n + 1)).with_target("p3")
+    found = describe_particles(labels, phases, 1.0, table)
+    contacts = found.contacts
+    inner = contacts[contacts.partner_id > 0]
+    assert len(inner) > 0.9 * 2 * n * (n - 1)
+    of_target = inner[inner.phase_id == 3].groupby("label")["area_um2"].sum()
+    np.testing.assert_allclose(of_target, found.frame["intergrowth_boundary_um2"], rtol=1e-12)
+    outer = contacts[contacts.partner_id == 0].groupby("label")["area_um2"].sum()
+    np.testing.assert_allclose(outer, found.frame["surface_area_um2"], rtol=1e-12)
 
 
 @pytest.mark.parametrize("edge", [3, 8])
@@ -208,7 +245,7 @@ class Boxwise:
 def test_volumes_are_read_by_boxes():
     labels, phases = Boxwise(LABELS), Boxwise(BLOB_PHASES)
     found = in_blocks(labels, phases, 8)
-    pd.testing.assert_frame_equal(found, WHOLE[0], check_exact=True)
+    pd.testing.assert_frame_equal(found, WHOLE[0].frame, check_exact=True)
     assert max(labels.read) <= 10**3
     labels.read.clear()
     sections = describe_sections(labels, phases, SPACING, PHASES, axis=1, indices=[3, 9]).frame

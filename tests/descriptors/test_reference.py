@@ -101,8 +101,9 @@ def test_a_particle_that_erodes_away_has_no_value():
     labels = np.zeros((6, 6, 6), np.uint32)
     labels[2:4, 2:4, 2:4] = 1
     frame = describe_particles(labels, labels.astype(np.uint8), 1.0, PHASES, erosion_voxels=1).frame
-    assert frame.columns[-1] == "surface_liberation_eroded"
-    assert np.isnan(frame["surface_liberation_eroded"].iat[0])
+    assert frame.columns[-4] == "surface_liberation_eroded"
+    for name in ("liberation_eroded", "fraction_eroded_target", "fraction_eroded_minor"):
+        assert np.isnan(frame[f"surface_{name}"].iat[0])
     assert frame["surface_liberation"].iat[0] == 1
 
 

@@ -31,8 +31,15 @@ PARTICLE_COLUMNS: tuple[str, ...] = (
     "centroid_z_um",
     "centroid_y_um",
     "centroid_x_um",
+    "border_weight",
+    "extent_z_um",
+    "extent_y_um",
+    "extent_x_um",
+    "exposed_target_area_um2",
+    "density_g_cm3",
+    "mass_ug",
 )
-"""First columns of a 3D particle table, in this order; ``fraction_<phase>`` follow."""
+"""First columns of a 3D particle table, in this order; those of phases follow."""
 
 SECTION_COLUMNS: tuple[str, ...] = (
     "section",

@@ -61,7 +61,6 @@ class MeasureBlock:
             block.shape,
             block.start,
             slot_of,
-            self.slots.target,
             cut_weights(np.array(self.weights, dtype=np.int64)),
         )
         if self.store is not None:
@@ -70,14 +69,15 @@ class MeasureBlock:
         result["strange"] = strange_phases(sums.counts, labels[inner], phases[inner], self.slots)
         if self.layers:
             deep, within = block.around(self.layers + 1, shape)
-            is_target = slot_of[phases[inner]] == self.slots.target
+            slot = np.minimum(slot_of[phases[inner]], self.slots.n_phases)
             del labels, phases, label_layout, phase_layout
             result["eroded"] = eroded_surface(
                 np.ascontiguousarray(label_values(np.asarray(self.particles[deep]))),
-                is_target,
+                slot,
                 within,
                 sums.labels,
                 self.layers,
+                self.slots.n_phases + 1,
             )
         return result
 
@@ -112,22 +112,23 @@ def merged(
     Returns
     -------
     sums : VoxelSums
-    eroded : (n, 2) int64
+    eroded : (n, phases + 1) int64
         Zeros where no erosion was asked for.
 
     Notes
     -----
-    Memory is about twice that of the results: 8 (17 + phases) bytes for each particle in
-    each block that it lies in or touches.
+    Memory is about twice that of the results: 8 (14 + 3 phases) bytes for each particle in
+    each block that it lies in or touches, and 32 for each pair of its phases that touch there.
     """
     parts = [part for part in results if len(part["labels"])]
     if not parts:
         none = np.empty((0, 3), dtype=np.int64)
+        by_phase = np.empty((0, n_phases + 1), dtype=np.int64)
         empty = VoxelSums(
-            none[:, 0], np.empty((0, n_phases + 2), np.int64), none, none, none, none[:, :2],
-            none[:, 0], none[:, :2],
+            none[:, 0], np.empty((0, n_phases + 2), np.int64), none, none, none, by_phase,
+            by_phase, np.empty((0, 4), np.int64),
         )  # fmt: skip
-        return empty, none[:, :2]
+        return empty, by_phase
     every = np.concatenate([part["labels"] for part in parts])
     order = np.argsort(every, kind="stable")
     labels, first = np.unique(every[order], return_index=True)
@@ -144,12 +145,24 @@ def merged(
         low=joined("low", np.minimum),
         high=joined("high", np.maximum),
         edges=joined("edges", np.add),
-        inner=joined("inner", np.add),
         surface=joined("surface", np.add),
+        contacts=_joined_contacts(np.concatenate([part["contacts"] for part in parts])),
     )
     if "eroded" in parts[0]:
         return sums, joined("eroded", np.add)
-    return sums, np.zeros((len(labels), 2), dtype=np.int64)
+    return sums, np.zeros_like(sums.surface)
+
+
+def _joined_contacts(contacts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Contacts of blocks added up, like `VoxelSums.contacts`."""
+    if not len(contacts):
+        return contacts
+    contacts = contacts[np.lexsort(contacts.T[2::-1])]
+    new = np.any(contacts[1:, :3] != contacts[:-1, :3], axis=1)
+    first = np.concatenate([[0], np.flatnonzero(new) + 1])
+    joined = contacts[first]
+    joined[:, 3] = np.add.reduceat(contacts[:, 3], first)
+    return joined
 
 
 __all__ = ["CORNERS", "MeasureBlock", "merged"]

@@ -4,6 +4,9 @@ Every cube owns 13 pairs (its three low edges, both diagonals of its three low f
 space diagonals), so that the cubes together own every pair of neighbours once. Which of
 the eight corners belong to a set is a number below 256; a table holds the
 weight of all its pairs with one end in the set.
+
+Voxels have codes: which particle, and which phase of it. Pairs between two codes a and b are
+those that a cuts and those that b cuts, less those that both together cut, all twice.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from napari_slagseg.descriptors.line_runs import FULL, GOLDEN, HIGH_BITS
 from napari_slagseg.descriptors.surface_weights import DIRECTIONS
 
 # The corners of each pair inside the cube. Corner number: 4 z + 2 y + x. A direction
@@ -123,10 +127,38 @@ def _corners_of(code, k0, k1, k2, k3, k4, k5, k6, k7):  # type: ignore[no-untype
     )
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _contact_key(one, two, bits):  # type: ignore[no-untyped-def]
+    """Two codes of one particle as a number, whichever comes first; never 0."""
+    low = min(one, two)
+    high = max(one, two)
+    return (low << bits) | (high & ((1 << bits) - 1))
+
+
 @njit(cache=True, nogil=True)
-def _add_many(k0, k1, k2, k3, k4, k5, k6, k7, cut, edges, inner):  # type: ignore[no-untyped-def]
-    """`add_cubes` for a cube of three codes or more."""
+def _contact_place(key, keys, n_contacts):  # type: ignore[no-untyped-def]
+    """Place of a contact in the open table `keys`, a new one where there is none; `FULL`."""
+    mask = np.uint64(keys.size - 1)
+    place = ((np.uint64(key) * GOLDEN) >> HIGH_BITS) & mask
+    while keys[place] != key:
+        if keys[place] == 0:
+            # half of the places stay free, so that searches are short
+            if 2 * n_contacts[0] >= keys.size:
+                return np.int64(FULL)
+            keys[place] = key
+            n_contacts[0] += 1
+            break
+        place = (place + np.uint64(1)) & mask
+    return np.int64(place)
+
+
+@njit(cache=True, nogil=True)
+def _add_many(  # type: ignore[no-untyped-def]
+    k0, k1, k2, k3, k4, k5, k6, k7, cut, edges, bits, keys, weights, n_contacts, codes, corners,
+):  # fmt: skip
+    """`add_cubes` for a cube of three codes or more; `codes` and `corners` have room for 8."""
     left = np.int64(255)
+    n = 0
     while left:
         if left & 1:
             code = k0
@@ -147,39 +179,67 @@ def _add_many(k0, k1, k2, k3, k4, k5, k6, k7, cut, edges, inner):  # type: ignor
         own = _corners_of(code, k0, k1, k2, k3, k4, k5, k6, k7)
         left &= ~own
         edges[code] += cut[own]
-        if code & 1:
-            # the other part of the same particle, once
-            twin = _corners_of(code ^ 1, k0, k1, k2, k3, k4, k5, k6, k7)
-            inner[code >> 1] += (cut[own] + cut[twin] - cut[own | twin]) >> 1
+        for i in range(n):
+            if codes[i] >> bits == code >> bits:
+                # pairs between two parts of a particle are in the edges of both
+                theirs = corners[i]
+                weight = (cut[own] + cut[theirs] - cut[own | theirs]) >> 1
+                if weight:
+                    place = _contact_place(_contact_key(code, codes[i], bits), keys, n_contacts)
+                    if place == FULL:
+                        return False
+                    weights[place] += weight
+        codes[n] = code
+        corners[n] = own
+        n += 1
+    return True
 
 
 @njit(cache=True, nogil=True)
 def add_cubes(  # type: ignore[no-untyped-def]
-    a, b, c, d, mixed, other, many, places, n, cut, edges, inner
-):
-    """Add what cubes cut to their codes (`edges`) and to the inside of particles (`inner`)."""
+    a, b, c, d, mixed, other, many, places, n, cut, edges, bits, keys, weights, n_contacts,
+    codes, corners,
+):  # fmt: skip
+    """Add what cubes cut to their codes (`edges`) and to the contacts inside particles.
+
+    Contacts are an open table, `keys` and `weights`. False where it has no room.
+    """
+    last_key = np.int64(0)
+    last_place = np.int64(0)
+    slots = (1 << bits) - 1
     for i in range(n):
         x = places[i]
         if many[x]:
-            _add_many(
+            if not _add_many(
                 np.int64(a[x]), np.int64(a[x + 1]), np.int64(b[x]), np.int64(b[x + 1]),
                 np.int64(c[x]), np.int64(c[x + 1]), np.int64(d[x]), np.int64(d[x + 1]),
-                cut, edges, inner,
-            )  # fmt: skip
+                cut, edges, bits, keys, weights, n_contacts, codes, corners,
+            ):  # fmt: skip
+                return False
             continue
         weight = cut[mixed[x]]
-        one = a[x]
-        two = other[x]
+        one = np.int64(a[x])
+        two = np.int64(other[x])
         edges[one] += weight
         edges[two] += weight
-        inner[one >> 1] += weight * (one >> 1 == two >> 1)
+        if one ^ two <= slots:
+            key = _contact_key(one, two, bits)
+            if key != last_key:
+                # as a rule it is that of the cube before
+                last_place = _contact_place(key, keys, n_contacts)
+                if last_place == FULL:
+                    return False
+                last_key = key
+            weights[last_place] += weight
+    return True
 
 
 @njit(cache=True, nogil=True)
-def surface_flags(here, up, down, below, above, flags):  # type: ignore[no-untyped-def]
+def surface_flags(here, up, down, below, above, part, flags):  # type: ignore[no-untyped-def]
     """Voxels of particles with one of six neighbours outside of the same particle.
 
-    `here` begins one voxel before the others. Codes of one particle differ in the last bit alone.
+    `here` begins one voxel before the others. Codes of one particle differ in the bits of
+    `part` alone, which is of the type of the codes.
     """
     for x in range(flags.size):
         code = here[x + 1]
@@ -187,7 +247,7 @@ def surface_flags(here, up, down, below, above, flags):  # type: ignore[no-untyp
             (code ^ here[x]) | (code ^ here[x + 2]) | (code ^ up[x])
             | (code ^ down[x]) | (code ^ below[x]) | (code ^ above[x])
         )  # fmt: skip
-        flags[x] = (differs > 1) & (code > 1)
+        flags[x] = (differs > part) & (code > part)
 
 
 @njit(cache=True, nogil=True)

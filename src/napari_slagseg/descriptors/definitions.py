@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from napari_slagseg.data import (
-    BACKGROUND,
     PARTICLE_COLUMNS,
     SECTION_COLUMNS,
     ColumnDefinition,
     PhaseTable,
 )
-
-ERODED_COLUMN = "surface_liberation_eroded"
-"""Optional last column, there when ``erosion_voxels`` is above 0."""
+from napari_slagseg.descriptors.phase_columns import (
+    ERODED_COLUMN,
+    fraction_columns,
+    phase_definitions,
+)
 
 _K = "Kirstein et al."
 _AREA = "Schladitz, Ohser & Nagel 2006; Voronoi weights of Lehmann & Legland 2012"
@@ -91,6 +92,32 @@ _PARTICLE = {
     ),
     "centroid_y_um": ("um", "The same along y.", ""),
     "centroid_x_um": ("um", "The same along x.", ""),
+    "border_weight": (
+        "",
+        "For how many particles of the material this one stands where those that touch the "
+        "volume's border are left out: the product of L / (L - d) over the axes, L the edge of the "
+        "volume and d that of the particle's bounding box. 0 for particles that touch the border.",
+        "Miles 1974; Lantuejoul 1980",
+    ),
+    "extent_z_um": (
+        "um",
+        "Edge of the bounding box along z: first to last voxel, both included.",
+        "",
+    ),
+    "extent_y_um": ("um", "The same along y.", ""),
+    "extent_x_um": ("um", "The same along x.", ""),
+    "exposed_target_area_um2": (
+        "um^2",
+        "Area of the target's boundary with all outside the particle, with the weighted surface.",
+        _AREA,
+    ),
+    "density_g_cm3": (
+        "g/cm^3",
+        "Mean density of the particle from the densities of its phases; empty where a phase in it "
+        "has no density, or where it has voxels of no phase.",
+        "",
+    ),
+    "mass_ug": ("ug", "Mean density times volume; empty where the density is.", ""),
 }
 
 _SECTION = {
@@ -167,13 +194,13 @@ _SECTION = {
 }
 
 
-def fraction_columns(table: PhaseTable) -> list[str]:
-    """``fraction_<phase>`` for each phase but the background, in order of id."""
-    return [f"fraction_{phase.name}" for phase in table if phase.id != BACKGROUND]
-
-
 def definitions(
-    table: PhaseTable, dimension: int, erosion_voxels: int = 0
+    table: PhaseTable,
+    dimension: int,
+    erosion_voxels: int = 0,
+    *,
+    accessible_depth_um: float = 0.0,
+    grains: bool = False,
 ) -> dict[str, ColumnDefinition]:
     """Definitions of all columns, in the order of the table.
 
@@ -183,28 +210,20 @@ def definitions(
     dimension : int
         3 for particles, 2 for sections.
     erosion_voxels : int
-        Above 0: with `ERODED_COLUMN`.
+        Above 0: with `ERODED_COLUMN` and what belongs to it.
+    accessible_depth_um, grains
+        See `phase_columns.phase_definitions`.
     """
     known = _PARTICLE if dimension == 3 else _SECTION
     names: Sequence[str] = PARTICLE_COLUMNS if dimension == 3 else SECTION_COLUMNS
-    element = "voxels" if dimension == 3 else "pixels"
-    columns = {name: ColumnDefinition(*known[name]) for name in names}
-    for phase, name in zip(list(table)[1:], fraction_columns(table)):
-        columns[name] = ColumnDefinition(
-            "",
-            f"Share of all {element} of the particle that are {phase.name} (id {phase.id}). "
-            f"{element.capitalize()} of no phase (0 or -1) count in the whole but in no fraction.",
-            f"{_K} 2.4.2",
-        )
-    if erosion_voxels:
-        columns[ERODED_COLUMN] = ColumnDefinition(
-            "",
-            f"Surface liberation after {erosion_voxels} {element} of the particle's rim are taken "
-            "off (every particle on its own, with the cross of nearest neighbours); "
-            "empty where the particle vanishes.",
-            f"{_K} 3.3",
-        )
-    return columns
+    return {name: ColumnDefinition(*known[name]) for name in names} | phase_definitions(
+        table,
+        dimension,
+        surface=dimension == 3,
+        accessible_depth_um=accessible_depth_um,
+        grains=grains,
+        erosion_voxels=erosion_voxels,
+    )
 
 
 __all__ = ["ERODED_COLUMN", "definitions", "fraction_columns"]

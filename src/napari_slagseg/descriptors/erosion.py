@@ -1,4 +1,4 @@
-"""Surface liberation of particles whose outermost voxels are taken off (K 3.3)."""
+"""Surface, by phase, of particles whose outermost voxels are taken off (K 3.3)."""
 
 from __future__ import annotations
 
@@ -63,12 +63,13 @@ def _next_layer(labels, depth, layer):  # type: ignore[no-untyped-def]
 
 def eroded_surface(
     particles: NDArray[np.integer],
-    is_target: NDArray[np.bool_],
+    slot: NDArray[np.integer],
     inner: Box,
     labels: NDArray[np.int64],
     layers: int,
+    n_slots: int,
 ) -> NDArray[np.int64]:
-    """Surface voxels, (target, rest), of each label of a block after `layers` erosions.
+    """Surface voxels by phase of each label of a block after `layers` erosions.
 
     Each particle is eroded on its own with the six-neighbour cross; outside the
     volume counts as outside the particle.
@@ -79,26 +80,28 @@ def eroded_surface(
         The block with ``layers + 1`` voxels on each side, as far as the volume reaches. The
         array's own sides count as the volume's: where they are not, this reaches
         no deeper than `layers` voxels, short of the block.
-    is_target : (z, y, x) bool
-        Of the block alone.
+    slot : (z, y, x) integer
+        Column of each voxel's phase, of the block alone.
     inner : Box
         The block within `particles`.
     labels : (n,)
         All labels of the block, rising.
+    n_slots : int
+        Columns.
 
     Returns
     -------
-    (n, 2) int64
+    (n, n_slots) int64
         Zeros for particles that vanish. Needs one byte a voxel of `particles`.
     """
     depth = np.zeros(particles.shape, dtype=np.uint8)
     _outermost(particles, depth)
     for layer in range(2, layers + 2):
         _next_layer(particles, depth, layer)
-    surface = np.zeros((len(labels), 2), dtype=np.int64)
+    surface = np.zeros((len(labels), n_slots), dtype=np.int64)
     places = np.nonzero(depth[inner] == layers + 1)
     rows = np.searchsorted(labels, particles[inner][places])
-    np.add.at(surface, (rows, np.where(is_target[places], 0, 1)), 1)
+    np.add.at(surface, (rows, slot[places]), 1)
     return surface
 
 

@@ -37,4 +37,52 @@ def disc_perimeter(area: Floats) -> Floats:
     return 2 * np.sqrt(math.pi * area)
 
 
-__all__ = ["ball_diameter", "ball_surface", "disc_diameter", "disc_perimeter", "ratio"]
+def border_weight(
+    extent: NDArray[np.int64], shape: tuple[int, ...], touches: NDArray[np.bool_]
+) -> Floats:
+    """Miles-Lantuejoul weight of each particle: how often a whole one is missed, put right.
+
+    A particle whose bounding box has the edges d lies whole within a volume of edges L at
+    ``prod (L - d)`` of ``prod L`` places, so each that is seen whole counts for
+    ``prod L / (L - d)``.
+
+    Parameters
+    ----------
+    extent : (n, axes) int64
+        Edges of the bounding boxes in voxels.
+    shape : (axes,)
+        Of the volume.
+    touches : (n,) bool
+        Particles that touch the border count 0.
+    """
+    edges = np.array(shape, dtype=np.float64)
+    # what spans an axis touches the border
+    free = np.where(touches[:, None], 1.0, edges - extent)
+    return np.where(touches, 0.0, np.prod(edges / free, axis=1))
+
+
+def mean_density(counts: NDArray[np.int64], densities: Floats) -> Floats:
+    """Mean density of each particle, g/cm3; NaN where a phase in it has none.
+
+    Parameters
+    ----------
+    counts : (n, slots) int64
+        Voxels by phase, those of no phase too.
+    densities : (slots,) float64
+        NaN where not known.
+    """
+    known = np.where(np.isnan(densities), 0.0, densities)
+    density = ratio(counts @ known, counts.sum(axis=1))
+    density[(counts[:, np.isnan(densities)] > 0).any(axis=1)] = np.nan
+    return density
+
+
+__all__ = [
+    "ball_diameter",
+    "ball_surface",
+    "border_weight",
+    "disc_diameter",
+    "disc_perimeter",
+    "mean_density",
+    "ratio",
+]

@@ -35,6 +35,11 @@ class PhaseSlots:
         """Phases but the background."""
         return len(self.named)
 
+    def densities(self, table: PhaseTable) -> NDArray[np.float64]:
+        """Density of each column of counts, g/cm3; NaN where the table has none."""
+        given = [table.by_id(phase_id).density_g_cm3 for phase_id in self.named]
+        return np.array([np.nan if d is None else d for d in (*given, None, None)], np.float64)
+
     def lookup(self, dtype: np.dtype[np.generic]) -> NDArray[np.int32]:
         """Column of each value of uint8 or int16; -1 (unknown) is the last entry."""
         size = 256 if dtype == np.uint8 else 65536

@@ -10,13 +10,13 @@ import numpy as np
 from numba import njit
 
 FULL = -1
-"""Given back where a block holds more labels than there is room for."""
+"""Given back where a block holds more labels, or contacts, than there is room for."""
 
 AHEAD = 16
 """Codes written at a time: most runs then are one store. Lines have so many places to spare."""
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing: spreads labels that follow each other
-_HIGH_BITS = np.uint64(32)
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing: spreads labels that follow each other
+HIGH_BITS = np.uint64(32)
 
 
 @njit(cache=True, nogil=True)
@@ -48,7 +48,7 @@ def row_of_label(label, keys, rows, found, n_found):  # type: ignore[no-untyped-
     An open table of twice as many places as rows: no larger for larger labels.
     """
     mask = np.uint64(keys.size - 1)
-    place = ((np.uint64(label) * _GOLDEN) >> _HIGH_BITS) & mask
+    place = ((np.uint64(label) * GOLDEN) >> HIGH_BITS) & mask
     while keys[place] != label:
         if keys[place] == 0:
             if n_found[0] == found.size:
@@ -73,17 +73,17 @@ def _fill(out, first, last, code):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def encode_line(  # type: ignore[no-untyped-def]
-    labels, phases, starts, n_runs, own_from, own_to, place, slot_of, target, out, line_before,
-    keys, rows, found, n_found, sums, extents, last_extent, first_extent,
+    labels, phases, starts, n_runs, own_from, own_to, place, slot_of, bits, last_slot, out,
+    line_before, keys, rows, found, n_found, sums, extents, last_extent, first_extent,
     in_plane, n_extents,
 ):  # fmt: skip
     """Codes of one line, and its runs added to the sums.
 
-    The code of a voxel is 0 outside of particles, else twice its row plus one if it is
-    the target; up to `AHEAD` zeros follow the last. `line_before` has those of the line
-    at y - 1. What lies in ``own_from`` to ``own_to`` belongs to the block and is counted;
-    `place` is (z, y, x) of the line's first voxel in the volume, then its y and x in
-    the block.
+    The code of a voxel is 0 outside of particles, else its row with its phase slot (no more
+    than `last_slot`) in the `bits` below it; up to `AHEAD` zeros follow the last.
+    `line_before` has those of the line at y - 1. What lies in ``own_from`` to ``own_to``
+    belongs to the block and is counted; `place` is (z, y, x) of the line's first voxel in
+    the volume, then its y and x in the block.
 
     Extents (y, first, last + 1, next one of the same row) are the stretches that
     rows cover in the lines of this plane: one for each row and line.
@@ -102,7 +102,7 @@ def encode_line(  # type: ignore[no-untyped-def]
             continue
         if label != last_label:
             # as a rule it is that of the line before
-            row = np.int64(line_before[a]) >> 1
+            row = np.int64(line_before[a]) >> bits
             if row == 0 or found[row - 1] != label:
                 row = row_of_label(label, keys, rows, found, n_found)
                 if row == FULL:
@@ -110,7 +110,7 @@ def encode_line(  # type: ignore[no-untyped-def]
             last_label = label
         # a mask, as -1 (unknown) stands at the end
         slot = slot_of[np.int64(phases[a]) & slots]
-        code = 2 * row + (slot == target)
+        code = (row << bits) | min(np.int64(slot), last_slot)
         _fill(out, a, b, code)
         low = max(a, own_from)
         high = min(b, own_to)
@@ -142,4 +142,4 @@ def encode_line(  # type: ignore[no-untyped-def]
     return True
 
 
-__all__ = ["AHEAD", "FULL", "encode_line", "row_of_label", "run_starts"]
+__all__ = ["AHEAD", "FULL", "GOLDEN", "HIGH_BITS", "encode_line", "row_of_label", "run_starts"]

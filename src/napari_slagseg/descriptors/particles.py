@@ -21,8 +21,19 @@ from napari_slagseg.data import (
     checked_voxel_size,
     no_progress,
 )
-from napari_slagseg.descriptors.definitions import ERODED_COLUMN, definitions, fraction_columns
-from napari_slagseg.descriptors.formulas import ball_diameter, ball_surface, ratio
+from napari_slagseg.descriptors.definitions import definitions
+from napari_slagseg.descriptors.formulas import (
+    ball_diameter,
+    ball_surface,
+    border_weight,
+    mean_density,
+    ratio,
+)
+from napari_slagseg.descriptors.phase_columns import (
+    ERODED_COLUMN,
+    fraction_columns,
+    surface_fraction_columns,
+)
 from napari_slagseg.descriptors.surface_weights import pair_weights
 
 _EDGES = (64, 128, 512)
@@ -92,8 +103,8 @@ def describe_particles(
     table : PhaseTable
         With the target phase set.
     erosion_voxels : int, default 0
-        Above 0, a column ``surface_liberation_eroded`` follows the fractions: surface
-        liberation after so many voxels of each particle's rim are taken off (K 3.3);
+        Above 0, ``surface_liberation_eroded`` and ``surface_fraction_eroded_<phase>`` follow:
+        surface liberation after so many voxels of each particle's rim are taken off (K 3.3);
         NaN for particles that vanish.
     progress, cancel
         See `napari_slagseg.data`.
@@ -178,15 +189,17 @@ def describe_blocks(
 
     Notes
     -----
-    A worker needs the block (with its surroundings) and, on top, about 6 MB, or 8 (7 +
-    phases) bytes for each label in the block if there are more than 4096. Who
-    calls holds about 16 (17 + phases) bytes for each particle in each block it lies in. The
+    A worker needs the block (with its surroundings) and, on top, about 6 MB, or 32 (4 +
+    phases) bytes for each label in the block if there are more than 4096 and 32 for each pair
+    of phases that touch in one. Who calls holds about 16 (14 + 3 phases) bytes for each particle
+    in each block it lies in, and 64 for each pair of its phases that touch there. The
     corners that boxes are fitted to lie in the run's store: 0.2 bytes a voxel for
     particles of 24 voxels, less for larger ones.
     """
     # numba takes a second to import: only those who measure wait for it
     from napari_slagseg.descriptors.block_sums import MeasureBlock, merged
     from napari_slagseg.descriptors.box_stage import fitted_boxes
+    from napari_slagseg.descriptors.contacts import contact_table
     from napari_slagseg.descriptors.labels_present import (
         check_known_phases,
         check_label_type,
@@ -227,13 +240,15 @@ def describe_blocks(
     n_target = sums.counts[:, slots.target]
     voxel_volume = float(np.prod(spacing))
     volume = n_voxels * voxel_volume
-    outside = sums.edges.sum(axis=1) - 2 * sums.inner
-    interface = sums.inner * unit
-    surface = outside * unit
-    at_border = (sums.low == 0) | (sums.high == np.array(shape) - 1)
+    outside = sums.outside()
+    interface = sums.between(slots.target) * unit
+    surface = outside.sum(axis=1) * unit
+    at_border = ((sums.low == 0) | (sums.high == np.array(shape) - 1)).any(axis=1)
+    extent = sums.high - sums.low + 1
+    density = mean_density(sums.counts, slots.densities(table))
     columns: dict[str, NDArray[np.generic]] = {
         "label": sums.labels,
-        "touches_border": at_border.any(axis=1),
+        "touches_border": at_border,
         "n_voxels": n_voxels,
         "volume_um3": volume,
         "equivalent_diameter_um": ball_diameter(volume),
@@ -245,7 +260,7 @@ def describe_blocks(
         "elongation": ratio(axes[:, 1], axes[:, 0]),
         "flatness": ratio(axes[:, 2], axes[:, 1]),
         "volume_liberation": ratio(n_target, n_voxels),
-        "surface_liberation": ratio(sums.surface[:, 1], sums.surface.sum(axis=1)),
+        "surface_liberation": ratio(sums.surface[:, slots.target], sums.surface.sum(axis=1)),
         "intergrowth_boundary_um2": interface,
         "amstutz_giger_index": ratio(interface, interface + surface),
         "normalized_intergrowth_boundary": ratio(
@@ -254,17 +269,34 @@ def describe_blocks(
     }
     for axis, name in enumerate("zyx"):
         columns[f"centroid_{name}_um"] = ratio(sums.moments[:, axis], n_voxels) * spacing[axis]
-    for slot, name in enumerate(fraction_columns(table)):
-        columns[name] = ratio(sums.counts[:, slot], n_voxels)
+    columns["border_weight"] = border_weight(extent, shape, at_border)
+    for axis, name in enumerate("zyx"):
+        columns[f"extent_{name}_um"] = extent[:, axis] * spacing[axis]
+    columns["exposed_target_area_um2"] = outside[:, slots.target] * unit
+    columns["density_g_cm3"] = density
+    # 1 um^3 of 1 g/cm^3 weighs 1e-12 g
+    columns["mass_ug"] = density * volume * 1e-6
+    columns |= _shares(sums.counts, n_voxels, fraction_columns(table))
+    columns |= _shares(sums.surface, sums.surface.sum(axis=1), surface_fraction_columns(table))
     if layers:
-        columns[ERODED_COLUMN] = ratio(eroded[:, 0], eroded.sum(axis=1))
+        left = eroded.sum(axis=1)
+        columns[ERODED_COLUMN] = ratio(eroded[:, slots.target], left)
+        columns |= _shares(eroded, left, surface_fraction_columns(table, eroded=True))
     return ParticleTable(
         frame=pd.DataFrame(columns),
         definitions=definitions(table, 3, layers),
         voxel_size_um=spacing,
         table=table,
         dimension=3,
+        contacts=contact_table(sums, outside, slots, unit),
     )
+
+
+def _shares(
+    counts: NDArray[np.int64], whole: NDArray[np.int64], names: list[str]
+) -> dict[str, NDArray[np.generic]]:
+    """Columns of a share of each phase."""
+    return {name: ratio(counts[:, slot], whole) for slot, name in enumerate(names)}
 
 
 def surface_area(mask: NDArray[np.generic], spacing: float | VoxelSize = (1.0, 1.0, 1.0)) -> float:

@@ -32,14 +32,15 @@ from napari_slagseg.descriptors.cube_pairs import (
 from napari_slagseg.descriptors.line_runs import AHEAD, encode_line, run_starts
 
 _FEW_ROWS = 1 << 12  # labels in a block, as a rule
-_MANY_ROWS = 32767  # as many as codes of 16 bits hold
+_DONE, _NO_ROWS, _NO_CONTACTS = 0, 1, 2
+_FEW_CONTACTS = 1 << 15  # in a block; with a handful of phases there cannot be more
 
 
 @dataclass(frozen=True)
 class VoxelSums:
     """Sums over voxels of each label; row i belongs to ``labels[i]``.
 
-    Sums of several blocks are added (`counts`, `moments`, `edges`, `inner`, `surface`) or
+    Sums of several blocks are added (`counts`, `moments`, `edges`, `surface`, `contacts`) or
     compared (`low`, `high`). A label that only touches the block may have rows with
     edges alone.
 
@@ -54,12 +55,14 @@ class VoxelSums:
     low, high : (n, 3) int64
         Bounding box in the volume, both ends inside; high is below low where there
         are no voxels.
-    edges : (n, 2) int64
-        Weighted pairs with one end in the (rest, target) of the particle.
-    inner : (n,) int64
-        Weighted pairs between target and rest of the particle: they are in both edges.
-    surface : (n, 2) int64
-        Surface voxels that are (rest, target).
+    edges : (n, phases + 1) int64
+        Weighted pairs with one end in the voxels of a phase of the particle; the last
+        column is of voxels of no phase.
+    surface : (n, phases + 1) int64
+        Surface voxels by phase.
+    contacts : (m, 4) int64
+        Label, two columns of `edges`, the lower first, and the weighted pairs between
+        them, which are in the edges of both; rising.
     """
 
     labels: NDArray[np.int64]
@@ -68,8 +71,23 @@ class VoxelSums:
     low: NDArray[np.int64]
     high: NDArray[np.int64]
     edges: NDArray[np.int64]
-    inner: NDArray[np.int64]
     surface: NDArray[np.int64]
+    contacts: NDArray[np.int64]
+
+    def outside(self) -> NDArray[np.int64]:
+        """Weighted pairs from each phase of a particle to all outside, like `edges`."""
+        found = self.edges.copy()
+        rows = np.searchsorted(self.labels, self.contacts[:, 0])
+        for column in (1, 2):
+            np.subtract.at(found, (rows, self.contacts[:, column]), self.contacts[:, 3])
+        return found
+
+    def between(self, slot: int) -> NDArray[np.int64]:
+        """Weighted pairs of each label between a phase and all else in the particle, (n,)."""
+        total = np.zeros(len(self.labels), dtype=np.int64)
+        mine = self.contacts[(self.contacts[:, 1:3] == slot).any(axis=1)]
+        np.add.at(total, np.searchsorted(self.labels, mine[:, 0]), mine[:, 3])
+        return total
 
 
 @dataclass(frozen=True)
@@ -93,8 +111,9 @@ class CornerPieces:
 
 @njit(cache=True, nogil=True)
 def _measure(  # type: ignore[no-untyped-def]
-    labels, phases, labels_layout, phases_layout, outer, halo, own, start, slot_of, target, cut,
-    planes, keys, rows, found, n_found, sums, box, edges, inner, surface, points,
+    labels, phases, labels_layout, phases_layout, outer, halo, own, start, slot_of, bits, cut,
+    planes, keys, rows, found, n_found, sums, box, edges, surface, pairs, weights, n_contacts,
+    points,
 ):  # fmt: skip
     """All sums of one block; labels and phases are flat, a layout is (first, plane, line).
 
@@ -110,6 +129,10 @@ def _measure(  # type: ignore[no-untyped-def]
     starts = np.empty(8 * wide + 2, dtype=np.int64)
     places = np.empty(8 * wide + 1, dtype=np.uint32)
     other = np.empty(8 * wide, dtype=planes.dtype)
+    last_slot = np.int64(sums.shape[1] - 5)
+    part = planes.dtype.type((1 << bits) - 1)
+    codes = np.empty(8, dtype=np.int64)
+    corners = np.empty(8, dtype=np.int64)
     many = np.empty(8 * wide, dtype=np.bool_)
     line_words = np.zeros(wide, dtype=np.uint64)
     line_flags = line_words.view(np.uint8)
@@ -150,12 +173,12 @@ def _measure(  # type: ignore[no-untyped-def]
                 if not encode_line(
                     line, beside, starts, n_runs,
                     halo[2] if owned else 0, halo[2] + width if owned else 0,
-                    place, slot_of, target,
+                    place, slot_of, bits, last_slot,
                     here[q, 1 - halo[2] :], here[max(q - 1, 0), 1 - halo[2] :],
                     keys, rows, found, n_found, sums, extents, last_extent, first_extent,
                     in_plane, n_extents,
                 ):  # fmt: skip
-                    return False, pieces[:0], points[:0]
+                    return _NO_ROWS, pieces[:0], points[:0]
             if n_extents[1]:
                 if n_pieces + n_extents[1] > pieces.shape[0]:
                     more = np.empty((2 * pieces.shape[0] + n_extents[1], 4), dtype=np.int32)
@@ -181,7 +204,11 @@ def _measure(  # type: ignore[no-untyped-def]
                 if n:
                     other_codes(a, b, c, d, other[:n_x])
                     cubes_of_many(a, b, c, d, other, many[:n_x])
-                    add_cubes(a, b, c, d, flags, other, many, places, n, cut, edges, inner)
+                    if not add_cubes(
+                        a, b, c, d, flags, other, many, places, n, cut, edges, bits, pairs,
+                        weights, n_contacts, codes, corners,
+                    ):  # fmt: skip
+                        return _NO_CONTACTS, pieces[:0], points[:0]
         if p > 1:
             # flags of the cubes go further than those of the voxels
             words[:] = 0
@@ -190,12 +217,12 @@ def _measure(  # type: ignore[no-untyped-def]
                 surface_flags(
                     below[q, : width + 2], below[q - 1, 1 : width + 1],
                     below[q + 1, 1 : width + 1], before[q, 1 : width + 1], here[q, 1 : width + 1],
-                    flags[:width],
+                    part, flags[:width],
                 )  # fmt: skip
                 n = not_zero(flags, words, places)
                 add_surface(below[q, 1:], places, n, surface)
             words[:] = 0
-    return True, pieces[:n_pieces], points[:n_points]
+    return _DONE, pieces[:n_pieces], points[:n_points]
 
 
 Layout = tuple[NDArray[np.integer], Triple]
@@ -210,7 +237,6 @@ def measure_voxels(
     own: Triple,
     start: Triple,
     slot_of: NDArray[np.int32],
-    target_slot: int,
     cut: NDArray[np.int64],
 ) -> tuple[VoxelSums, CornerPieces]:
     """Sum over the voxels of each label of one block.
@@ -228,22 +254,26 @@ def measure_voxels(
         Shape of the block, and its first voxel in the volume.
     slot_of : int32
         Column of `VoxelSums.counts` for each phase value; of 256 or 65536 entries.
-    target_slot : int
-        Column of the target phase.
     cut : (256,) int64
         From `cube_pairs.cut_weights`.
 
     Notes
     -----
-    Working memory is three planes of codes, 8 (7 + phases) bytes for each of 4096 labels
-    (more where there are more), and the corners found, about 0.2 bytes a voxel for
-    particles of 24 voxels.
+    Working memory is three planes of codes, about 32 (4 + phases) bytes for each of 4096 labels
+    (fewer of them where phases are many, more where labels are), 16 bytes for each of twice as
+    many contacts as labels can have, or 65536, and the corners found, about 0.2 bytes a
+    voxel for particles of 24 voxels.
     """
-    rows = _FEW_ROWS
+    n_slots = int(slot_of.max()) + 1
+    bits = (n_slots - 2).bit_length()  # the last two are one
+    most_rows = (1 << (16 - bits)) - 1 if bits < 8 else 0  # that codes of 16 bits hold
+    rows = max(_FEW_ROWS >> max(0, bits - 4), 64)
+    rows = min(rows, most_rows) or rows
+    n_pairs = (n_slots - 1) * (n_slots - 2) // 2
+    contacts = _FEW_CONTACTS
     small = max(own) < 65535
     while True:
-        codes = np.uint16 if rows <= _MANY_ROWS else np.uint32
-        n_slots = int(slot_of.max()) + 1
+        codes = np.uint16 if rows <= most_rows else np.uint32
         places = 1 << (2 * rows - 1).bit_length()
         keys = np.zeros(places, dtype=np.int64)
         found = np.zeros(rows, dtype=np.int64)
@@ -252,20 +282,27 @@ def measure_voxels(
         box = np.empty((rows + 1, 6), dtype=np.int32)
         box[:, :3] = np.iinfo(np.int32).max
         box[:, 3:] = -1
-        edges = np.zeros(2 * (rows + 1), dtype=np.int64)
-        inner = np.zeros(rows + 1, dtype=np.int64)
-        surface = np.zeros(2 * (rows + 1), dtype=np.int64)
+        edges = np.zeros((rows + 1) << bits, dtype=np.int64)
+        surface = np.zeros((rows + 1) << bits, dtype=np.int64)
+        pairs = np.zeros(1 << (2 * min(contacts, rows * n_pairs)).bit_length(), dtype=np.int64)
+        weights = np.zeros(pairs.size, dtype=np.int64)
         done, pieces, points = _measure(
             particles[0], phases[0], particles[1], phases[1], outer, halo, own, start,
-            slot_of, target_slot, cut,
+            slot_of, bits, cut,
             np.zeros((3, own[1] + 2, own[2] + 2 + AHEAD), dtype=codes),
-            keys, np.zeros(places, dtype=np.int32), found, n_found, sums, box, edges, inner,
-            surface, np.empty((256, 2), dtype=np.uint16 if small else np.int32),
+            keys, np.zeros(places, dtype=np.int32), found, n_found, sums, box, edges,
+            surface, pairs, weights, np.zeros(1, dtype=np.int64),
+            np.empty((256, 2), dtype=np.uint16 if small else np.int32),
         )  # fmt: skip
-        if done:
+        if done == _DONE:
             break
-        # every voxel a label of its own needs as many rows as there are voxels
-        rows = _MANY_ROWS if rows < _MANY_ROWS else min(8 * rows, outer[0] * outer[1] * outer[2])
+        if done == _NO_CONTACTS:
+            contacts *= 8
+        elif rows < most_rows:
+            rows = min(8 * rows, most_rows)
+        else:
+            # every voxel a label of its own needs as many rows as there are voxels
+            rows = min(8 * rows, outer[0] * outer[1] * outer[2])
     n = int(n_found[0])
     order = np.argsort(found[:n])
     at = order + 1
@@ -278,9 +315,9 @@ def measure_voxels(
         moments=np.ascontiguousarray(sums_of[:, :3]),
         low=box_of[:, :3] + origin,
         high=np.where(box_of[:, 3:] < 0, -1, box_of[:, 3:] + origin),
-        edges=edges.reshape(-1, 2)[at],
-        inner=inner[at],
-        surface=surface.reshape(-1, 2)[at],
+        edges=edges.reshape(-1, 1 << bits)[at, : n_slots - 1],
+        surface=surface.reshape(-1, 1 << bits)[at, : n_slots - 1],
+        contacts=_contacts(pairs, weights, found, bits),
     )
     corners = CornerPieces(
         labels=found[pieces[:, 0] - 1],
@@ -288,6 +325,18 @@ def measure_voxels(
         points=points.copy(),
     )
     return measured, corners
+
+
+def _contacts(
+    pairs: NDArray[np.int64], weights: NDArray[np.int64], found: NDArray[np.int64], bits: int
+) -> NDArray[np.int64]:
+    """Rows of `VoxelSums.contacts` from the table of contacts."""
+    used = np.flatnonzero(pairs)
+    key, slot = pairs[used], (1 << bits) - 1
+    rows = np.stack(
+        [found[(key >> 2 * bits) - 1], key >> bits & slot, key & slot, weights[used]], axis=1
+    )
+    return rows[np.lexsort(rows.T[2::-1])]
 
 
 __all__ = ["CornerPieces", "Layout", "VoxelSums", "measure_voxels"]
