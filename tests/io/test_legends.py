@@ -104,7 +104,7 @@ def test_json_form(tmp_path: Path) -> None:
     ]
     for content in (rows, {"phases": rows}):
         table = read_legend(legend(tmp_path, json.dumps(content), "l.json"))
-        assert table.phases[1] == Phase(1, "spodumene", "#d55e00", density_g_cm3=3.15)
+        assert table.phases[1] == Phase(1, "spodumene", "#d55e00", "Spd", density_g_cm3=3.15)
     rows[1]["density_g_cm3"] = "x"
     with pytest.raises(SlagsegError, match=r"l\.json, entry 2: the density 'x'"):
         read_legend(legend(tmp_path, json.dumps(rows), "l.json"))
@@ -194,10 +194,18 @@ def test_tima_list(shared_data: Path, tmp_path: Path) -> None:
     path = shared_data / "tima_particles_in_epoxy" / "ERD_d6b974f1_phases.json"
     table = read_legend(path, target="Albite")
     assert table.target_id == 14
-    assert table.by_id(11) == Phase(11, "Anorthite", "#29b4ff")
+    assert table.by_id(11) == Phase(11, "Anorthite", "#29b4ff", "An")
     assert table.by_id(0) == Phase(0, "background", "#000000")
     assert table.by_name("Hematite_Magnetite").id == 42
     assert len(table) == len(json.loads(path.read_text())["phases"])
     for name in ("l.csv", "l.json"):
         write_legend(table, tmp_path / name)
         assert read_legend(tmp_path / name, target="Albite") == table
+
+
+def test_a_legend_without_colours_takes_safe_ones_and_symbols_fill_in(tmp_path):
+    path = tmp_path / "legend.csv"
+    path.write_text("phase,symbol\nquartz,\nbackground,\nSpinel,Sp1\nLiAlO2,\n")
+    table = read_legend(path)
+    assert [p.colour for p in table] == ["#000000", "#e69f00", "#56b4e9", "#009e73"]
+    assert [p.symbol for p in table] == ["", "Qz", "Sp1", ""]

@@ -11,10 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from napari_slagseg.data import BACKGROUND, Phase, PhaseTable, SlagsegError
+from napari_slagseg.data.colours import safe_colours
+from napari_slagseg.data.minerals import symbol_of
 from napari_slagseg.io.text import read_json, read_text, write_json, write_text
 
 HEADER = ("colour", "phase", "symbol", "formula", "density_g_cm3", "group")
-"""Columns of a legend; only the first two need values."""
+"""Columns of a legend; only the first two need values.
+
+Without any colour (a raster of ids needs none) the phases take those of `safe_colours`; a phase
+without a symbol takes its mineral's (`symbol_of`).
+"""
 
 ID_FIELD = "id"
 """Further column for phases whose ids are given (a raster's), not counted."""
@@ -67,7 +73,7 @@ def read_legend(path: str | Path, target: str | None = None) -> PhaseTable:
 def _table(rows: Sequence[Row], path: Path) -> PhaseTable:
     phases: list[Phase] = []
     seen: dict[str, str] = {}
-    for where, row in rows:
+    for where, row in _with_colours(rows):
         name, colour = _text(row, "phase"), _text(row, "colour").lower()
         if not name or not colour:
             raise SlagsegError(f"{where}: a phase needs a colour (#rrggbb) and a name.")
@@ -87,7 +93,7 @@ def _table(rows: Sequence[Row], path: Path) -> PhaseTable:
                 id=BACKGROUND if is_background else _given_id(row, where, counted),
                 name=name,
                 colour=colour,
-                symbol=_text(row, "symbol"),
+                symbol=_text(row, "symbol") or symbol_of(name),
                 formula=_text(row, "formula"),
                 density_g_cm3=_density(row.get("density_g_cm3"), where),
                 group=_text(row, "group"),
@@ -105,6 +111,25 @@ def _table(rows: Sequence[Row], path: Path) -> PhaseTable:
         return PhaseTable(tuple(phases))
     except SlagsegError as error:
         raise SlagsegError(f"{path}: {error}") from error
+
+
+def _with_colours(rows: Sequence[Row]) -> list[Row]:
+    """Rows as they are, or with safe colours where not one has a colour."""
+    if any(_text(row, "colour") for _, row in rows):
+        return list(rows)
+    colours = iter(safe_colours(len(rows)))
+    return [
+        (
+            where,
+            {
+                **row,
+                "colour": _BACKGROUND_COLOUR
+                if _text(row, "phase").lower() == BACKGROUND_NAME
+                else next(colours),
+            },
+        )
+        for where, row in rows
+    ]
 
 
 def _text(row: Mapping[str, Any], field: str) -> str:
@@ -176,10 +201,11 @@ def _csv_row(path: Path, line: int, names: list[str], cells: list[str], decimal_
 
 def _check_header(names: list[str], path: Path) -> None:
     unknown = [name for name in names if name not in (*HEADER, ID_FIELD)]
-    if "colour" not in names or "phase" not in names or unknown or len(set(names)) < len(names):
+    if "phase" not in names or unknown or len(set(names)) < len(names):
         raise SlagsegError(
             f"{path} is not a legend: its first line must be '{','.join(HEADER)}' "
-            f"(colour as #rrggbb; only the first two need values), but it is "
+            f"(colour as #rrggbb; only the first two need values, and no colour at all where the "
+            f"maps are rasters of ids), but it is "
             f"'{','.join(names)[:120]}'."
         )
 
@@ -227,7 +253,7 @@ def _tima(entries: Iterable[tuple[str, Mapping[str, Any]]], path: Path) -> Phase
         colour = str(entry.get("color") or entry.get("colour") or _BACKGROUND_COLOUR).lower()
         unique = name if name and name not in names else f"{name or 'phase'} ({key})"
         names.add(unique)
-        phases.append(Phase(int(key), unique, colour))
+        phases.append(Phase(int(key), unique, colour, symbol_of(name)))
     try:
         return PhaseTable(tuple(phases))
     except SlagsegError as error:
