@@ -8,6 +8,7 @@ from napari_slagseg.descriptors.particles import (
     describe_particles,
     surface_area,
 )
+from napari_slagseg.descriptors.retarget import retargeted
 from napari_slagseg.descriptors.sections import (
     describe_map,
     describe_plane,
@@ -46,5 +47,6 @@ __all__ = [
     "fraction_columns",
     "minimum_box",
     "minimum_rectangle",
+    "retargeted",
     "surface_area",
 ]
