@@ -8,6 +8,13 @@ from napari_slagseg.descriptors.particles import (
     describe_particles,
     surface_area,
 )
+from napari_slagseg.descriptors.plane_sections import describe_planes
+from napari_slagseg.descriptors.planes import (
+    Plane,
+    parallel_planes,
+    random_planes,
+    slice_planes,
+)
 from napari_slagseg.descriptors.retarget import retargeted
 from napari_slagseg.descriptors.sections import (
     describe_map,
@@ -36,17 +43,22 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "ERODED_COLUMN",
     "OrientedBox",
+    "Plane",
     "definitions",
     "describe_blocks",
     "describe_map",
     "describe_particles",
     "describe_plane",
+    "describe_planes",
     "describe_sections",
     "direction_fractions",
     "evenly_spaced",
     "fraction_columns",
     "minimum_box",
     "minimum_rectangle",
+    "parallel_planes",
+    "random_planes",
     "retargeted",
+    "slice_planes",
     "surface_area",
 ]
