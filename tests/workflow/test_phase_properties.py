@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 
 from napari_slagseg.data import MineralMap, Phase, PhaseTable
-from napari_slagseg.workflow.phase_properties import areas_in_classes, with_densities
+from napari_slagseg.workflow.phase_properties import (
+    areas_in_classes,
+    element_shares,
+    with_densities,
+)
 
 PHASES = (
     Phase(0, "background", "#000000"),
@@ -39,3 +43,22 @@ def test_a_density_that_is_not_known_stays_so():
     filled = with_densities(CLASSES, [cut([3, 1], table=bare)])
     assert filled.by_name("rest").density_g_cm3 == 3.0
     assert with_densities(CLASSES, []).by_name("rest").density_g_cm3 is None
+
+
+def test_a_group_s_elements_are_those_of_its_masses():
+    table = PhaseTable(
+        (
+            Phase(0, "background", "#000000"),
+            Phase(1, "ore", "#d55e00", formula="FeO"),
+            Phase(2, "iron", "#111111", group="rest", density_g_cm3=8.0, formula="Fe"),
+            Phase(3, "carbon", "#222222", group="rest", density_g_cm3=2.0, formula="C"),
+        ),
+        "ore",
+    )
+    classes = table.grouped()[0]
+    shares = element_shares(classes, [cut([2, 3, 3, 3, 3, 1], table=table)])
+    # 1 um^2 of 8 and 4 um^2 of 2 g/cm3: as much of one as of the other
+    assert shares["rest"] == pytest.approx({"Fe": 0.5, "C": 0.5})
+    assert shares["ore"]["Fe"] == pytest.approx(55.845 / (55.845 + 15.999), abs=1e-4)
+    without = PhaseTable((*table.phases[:3], Phase(3, "carbon", "#222222", group="rest")), "ore")
+    assert set(element_shares(classes, [cut([2, 3], table=without)])) == {"ore"}

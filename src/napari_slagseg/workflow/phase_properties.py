@@ -7,7 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from napari_slagseg.data import BACKGROUND, MineralMap, Phase, PhaseTable
+from napari_slagseg.data import (
+    BACKGROUND,
+    MineralMap,
+    Phase,
+    PhaseTable,
+    element_mass_fractions,
+    element_table,
+)
 
 
 def members_of_classes(table: PhaseTable, classes: PhaseTable) -> dict[int, str]:
@@ -70,4 +77,39 @@ def _mean_density(areas: Mapping[Phase, float]) -> float | None:
     return sum(area * (phase.density_g_cm3 or 0.0) for phase, area in areas.items()) / whole
 
 
-__all__ = ["areas_in_classes", "members_of_classes", "with_densities"]
+def element_shares(classes: PhaseTable, maps: Sequence[MineralMap]) -> dict[str, dict[str, float]]:
+    """Mass share of every element in each class whose composition is known.
+
+    A class with a formula takes it from there; a class of several phases is their mixture by
+    area in the maps times density. Classes of which a phase has no formula or no density are
+    left out.
+
+    Raises
+    ------
+    SlagsegError
+        Naming the phase whose formula cannot be read.
+    """
+    found = {name: dict(shares) for name, shares in element_table(classes).fractions.items()}
+    for name, areas in areas_in_classes(maps, classes).items():
+        if name in found or name not in classes.names or name == classes.names[0]:
+            continue
+        mixture = _mixture(areas)
+        if mixture:
+            found[name] = mixture
+    return found
+
+
+def _mixture(areas: Mapping[Phase, float]) -> dict[str, float]:
+    """Mass shares of elements in a mixture of phases; empty where they are not known."""
+    if any(phase.density_g_cm3 is None or not phase.formula.strip() for phase in areas):
+        return {}
+    masses = {phase: area * (phase.density_g_cm3 or 0.0) for phase, area in areas.items()}
+    whole = sum(masses.values())
+    mixture: dict[str, float] = {}
+    for phase, mass in masses.items():
+        for element, share in element_mass_fractions(phase.formula).items():
+            mixture[element] = mixture.get(element, 0.0) + share * mass / whole
+    return mixture
+
+
+__all__ = ["areas_in_classes", "element_shares", "members_of_classes", "with_densities"]
