@@ -46,6 +46,7 @@ from napari_slagseg.io.volumes import (
     stored_voxel_size,
     write_volume,
 )
+from napari_slagseg.io.workbook import write_workbook
 from napari_slagseg.io.zarr_store import (
     CHUNK,
     SHARD,
@@ -116,6 +117,7 @@ __all__ = [
     "write_raster",
     "write_text",
     "write_volume",
+    "write_workbook",
     "write_zarr_arrays",
     "write_zarr_attributes",
 ]

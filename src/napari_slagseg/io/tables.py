@@ -34,22 +34,32 @@ _EVERY_DIGIT: dict[str, Any] = (
     if tuple(int(n) for n in pd.__version__.split(".")[:2]) < (3, 1)
     else {}
 )
-_FORMULA_STARTS = ("=", "+", "-", "@")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def _harmless(value: Any) -> Any:
-    """Text that a spreadsheet would run as a formula gets an apostrophe in front."""
+def harmless(value: Any) -> Any:
+    """Text that a spreadsheet would run as a formula gets an apostrophe in front.
+
+    Numbers stay what they are, negative ones, too.
+    """
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
+
+
+def harmless_frame(frame: pd.DataFrame) -> pd.DataFrame:
+    """Table with `harmless` texts and column names."""
+    text = [i for i, kind in enumerate(frame.dtypes) if not pd.api.types.is_numeric_dtype(kind)]
+    if text:
+        frame = frame.copy()
+        for i in text:
+            column = frame.iloc[:, i].astype(object).map(harmless)
+            frame.isetitem(i, column.to_numpy(dtype=object))
+    return frame.rename(columns=harmless)
 
 
 def write_frame(path: str | Path, frame: pd.DataFrame) -> None:
     """Write a table as CSV, atomically; NaN becomes an empty cell."""
-    text = [c for c in frame.columns if not pd.api.types.is_numeric_dtype(frame[c])]
-    if text:
-        frame = frame.assign(**{c: frame[c].map(_harmless) for c in text})
-    frame = frame.rename(columns=_harmless)
     with atomic_file(path) as temporary:
-        frame.to_csv(temporary, index=False, lineterminator="\n")
+        harmless_frame(frame).to_csv(temporary, index=False, lineterminator="\n")
 
 
 def read_frame(path: str | Path, what: str = "the table") -> pd.DataFrame:
@@ -213,6 +223,7 @@ def write_figure(figure: Figure, path: str | Path, dpi: int = 150) -> None:
 
 
 __all__ = [
+    "harmless_frame",
     "read_frame",
     "read_particle_table",
     "write_figure",
