@@ -8,7 +8,7 @@ from napari_slagseg import io
 from napari_slagseg.data import MineralMap, Phase, PhaseTable, SlagsegError, phase_table_of
 from napari_slagseg.project import Project
 from napari_slagseg.workflow import STEPS, make_config, run_step
-from napari_slagseg.workflow.measure import erosion_in_pixels, map_in_classes
+from napari_slagseg.workflow.measured_sections import erosion_in_pixels, map_in_classes
 from napari_slagseg.workflow.report import _summary_tables, results_of
 from napari_slagseg.workflow.segment import table_to_json
 
@@ -60,6 +60,26 @@ def test_the_second_surface_liberation_is_in_every_table(project):
         "3D particles", "2D sections of the 3D result", "SEM-EDS maps",
     ]  # fmt: skip
     assert [float(c.at(1.0)) for c in curves] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("directions", ["normal", "random"])
+def test_sections_in_other_directions(project, directions):
+    values = {"section_directions": directions, "sections": 8, "section_normal": (0, 1, 1)}
+    run_step(project, STEPS["measure"], make_config(STEPS["measure"], values))
+    found = io.read_particle_table(project.tables / "sections.csv")
+    assert found.notes["planes"].count(";") >= 7
+    # no section of a cube of 24 um is larger than that through two of its edges
+    assert 0 < found.frame["area_um2"].max() <= 24**2 * 2**0.5 * 1.1
+    no_normal = make_config(STEPS["measure"], {"section_directions": "normal"})
+    with pytest.raises(SlagsegError, match="needs three numbers"):
+        run_step(project, STEPS["measure"], no_normal)
+
+
+def test_sections_of_an_earlier_run_are_not_kept(project):
+    run_step(project, STEPS["measure"])
+    assert (project.tables / "sections_contacts.csv").exists()
+    run_step(project, STEPS["measure"], make_config(STEPS["measure"], {"sections": 0}))
+    assert not list(project.tables.glob("sections*"))
 
 
 def test_no_erosion_is_no_column(project):

@@ -33,6 +33,7 @@ from napari_slagseg.io.store_checks import (
 from napari_slagseg.io.tables import (
     read_frame,
     read_particle_table,
+    remove_particle_table,
     write_figure,
     write_frame,
     write_particle_table,
@@ -100,6 +101,7 @@ __all__ = [
     "read_zarr_array",
     "read_zarr_attributes",
     "remove_leftovers",
+    "remove_particle_table",
     "replace_folder",
     "shared_volume",
     "stored_voxel_size",

@@ -134,6 +134,14 @@ def write_particle_table(
     write_frame(csv_path, table.frame)
 
 
+def remove_particle_table(csv_path: str | Path) -> None:
+    """Remove a particle table and all that belongs to it; nothing where there is none."""
+    csv_path = Path(csv_path)
+    long = [beside(csv_path, name) for name in ("contacts", "grains")]
+    for path in (csv_path, *long, csv_path.with_suffix(".json")):
+        path.unlink(missing_ok=True)
+
+
 def beside(csv_path: Path, name: str) -> Path:
     """Path of a long table that belongs to a particle table: ``particles_contacts.csv``."""
     return csv_path.with_name(f"{csv_path.stem}_{name}.csv")
@@ -226,6 +234,7 @@ __all__ = [
     "harmless_frame",
     "read_frame",
     "read_particle_table",
+    "remove_particle_table",
     "write_figure",
     "write_frame",
     "write_particle_table",

@@ -329,10 +329,28 @@ class MeasureConfig(StepConfig):
         description="voxels taken off every particle's rim for the second surface liberation; "
         "off the maps' particles as many pixels as are as deep (K 3.3)",
     )
+    grains: bool = Field(
+        default=True, description="find the grains: connected pieces of a phase in a particle"
+    )
+    accessible_depth_um: float = Field(
+        default=0.0,
+        ge=0,
+        description="depth in um below the particles' surface to which each phase counts as "
+        "accessible; 0: not measured",
+    )
     sections: int = Field(default=50, ge=0, description="number of virtual sections (K 3.3)")
+    section_directions: Literal["axis", "normal", "random"] = Field(
+        default="axis",
+        description="how the sections lie: normal to an axis, normal to a given direction, or "
+        "in random directions",
+    )
     section_axis: Literal[0, 1, 2] = Field(
         default=0, description="axis that the sections are normal to: 0 z, 1 y, 2 x"
     )
+    section_normal: tuple[float, ...] = Field(
+        default=(), description="direction (z, y, x) that the sections are normal to"
+    )
+    section_seed: int = Field(default=0, ge=0, description="which random directions")
 
 
 class ReportConfig(StepConfig):

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import numpy as np
-import pandas as pd
-
 from napari_slagseg import io
 from napari_slagseg.data import (
-    UNKNOWN,
     CancelToken,
-    MineralMap,
     ParticleTable,
-    PhaseTable,
     Progress,
-    ProgressEvent,
     SlagsegError,
-    VoxelSize,
     part_of,
 )
 from napari_slagseg.descriptors import (
     describe_blocks,
-    describe_map,
-    describe_sections,
-    evenly_spaced,
 )
 from napari_slagseg.project import Project
 from napari_slagseg.workflow.blockwise import BlockCosts, Resources, open_run
 from napari_slagseg.workflow.configs import MeasureConfig
-from napari_slagseg.workflow.phase_properties import members_of_classes, with_densities
+from napari_slagseg.workflow.measured_sections import measure_maps, measure_sections
+from napari_slagseg.workflow.phase_properties import ELEMENTS, element_shares, with_densities
 from napari_slagseg.workflow.segment import segmented_phase_table
 from napari_slagseg.workflow.step import Step, StepResult
 
@@ -42,31 +30,6 @@ def _inputs(project: Project) -> dict[str, str]:
     found = {"segmentation": project.fingerprint("segmentation.zarr")}
     found.update({f"map {m.name}": m.fingerprint for m in project.description.maps})
     return found
-
-
-def map_in_classes(mineral_map: MineralMap, classes: PhaseTable) -> MineralMap:
-    """Mineral map in the classes of the segmentation, see `members_of_classes`."""
-    table = mineral_map.table
-    ids = {phase.name: phase.id for phase in classes}
-    names = members_of_classes(table, classes)
-    if set(names.values()) != set(ids):
-        raise SlagsegError(
-            f"Map {mineral_map.name} has the phases {', '.join(table.names)}, but the "
-            f"segmentation has {', '.join(classes.names)}. Annotate and train again."
-        )
-    lut = table.lookup({UNKNOWN: UNKNOWN, **{i: ids[name] for i, name in names.items()}})
-    return replace(mineral_map, phases=lut[mineral_map.phases], table=classes)
-
-
-def erosion_in_pixels(erosion_voxels: int, voxel_size_um: VoxelSize, pixel_size_um: float) -> int:
-    """Map pixels that are as deep as so many voxels; at least one where any is taken off.
-
-    K compare eroded sections with eroded maps (3.3): both then lose a rim of the same depth.
-    """
-    if erosion_voxels == 0:
-        return 0
-    depth = erosion_voxels * float(np.mean(voxel_size_um))
-    return max(1, round(depth / pixel_size_um))
 
 
 def measuring_costs(erosion_voxels: int) -> BlockCosts:
@@ -105,6 +68,8 @@ def run(
             "voxel_size_um": list(project.voxel_size_um),
             "target": classes.target,
             "erosion_voxels": config.erosion_voxels,
+            "accessible_depth_um": config.accessible_depth_um,
+            "grains": config.grains,
         },
         (z, y, x),
         measuring_costs(config.erosion_voxels),
@@ -122,35 +87,24 @@ def run(
         )
     _write(project, "particles", table)
     if config.sections:
-        length = particles.shape[config.section_axis]
-        sections = describe_sections(
+        sections = measure_sections(
             particles,
             phases,
             project.voxel_size_um,
             classes,
-            axis=config.section_axis,
-            indices=evenly_spaced(length, config.sections),
-            erosion_voxels=config.erosion_voxels,
-            progress=part_of(progress, 0.7, 0.9),
-            cancel=cancel,
+            config,
+            part_of(progress, 0.7, 0.9),
+            cancel,
         )
         _write(project, "sections", sections)
-    of_maps = []
-    for i, mineral_map in enumerate(maps):
-        progress(ProgressEvent(f"measuring {mineral_map.name}", 0.9))
-        in_classes = map_in_classes(mineral_map, classes)
-        of_maps.append(
-            describe_map(
-                in_classes,
-                classes,
-                section=i,
-                erosion_voxels=erosion_in_pixels(
-                    config.erosion_voxels, project.voxel_size_um, mineral_map.pixel_size_um
-                ),
-            )
-        )
-    frame = pd.concat([t.frame for t in of_maps], ignore_index=True)
-    _write(project, "map_sections", replace(of_maps[0], frame=frame))
+    else:
+        # sections of an earlier run are not of this result
+        io.remove_particle_table(project.tables / "sections.csv")
+    in_maps = measure_maps(
+        maps, classes, config, project.voxel_size_um, part_of(progress, 0.9, 1.0), cancel
+    )
+    _write(project, "map_sections", in_maps)
+    io.write_json(project.tables / ELEMENTS, element_shares(classes, maps))
     border = int(table.frame["touches_border"].sum())
     warnings: tuple[str, ...] = ()
     if len(table) and border == len(table):
@@ -184,4 +138,4 @@ STEP = Step(
     exists=lambda project: (project.tables / "particles.csv").exists(),
 )
 
-__all__ = ["STEP", "map_in_classes", "measuring_costs", "run"]
+__all__ = ["STEP", "measuring_costs", "run"]

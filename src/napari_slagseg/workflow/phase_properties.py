@@ -16,6 +16,9 @@ from napari_slagseg.data import (
     element_table,
 )
 
+ELEMENTS = "elements.json"
+"""Name of the file beside the tables that holds `element_shares`."""
+
 
 def members_of_classes(table: PhaseTable, classes: PhaseTable) -> dict[int, str]:
     """Name of the class of each phase of a map's table.
@@ -112,4 +115,4 @@ def _mixture(areas: Mapping[Phase, float]) -> dict[str, float]:
     return mixture
 
 
-__all__ = ["areas_in_classes", "element_shares", "members_of_classes", "with_densities"]
+__all__ = ["ELEMENTS", "areas_in_classes", "element_shares", "members_of_classes", "with_densities"]
