@@ -177,6 +177,10 @@ def test_the_columns_stand_in_the_order_of_the_contract():
         "fraction_rest",
         "surface_fraction_target",
         "surface_fraction_rest",
+        "grains_target",
+        "grains_rest",
+        "largest_grain_target_um3",
+        "largest_grain_rest_um3",
     ]
     assert len(table) == 0
     assert len(table.contacts) == 0

@@ -113,7 +113,7 @@ def not_zero(flags, words, places):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _corners_of(code, k0, k1, k2, k3, k4, k5, k6, k7):  # type: ignore[no-untyped-def]
+def corners_of(code, k0, k1, k2, k3, k4, k5, k6, k7):  # type: ignore[no-untyped-def]
     """Set of the corners that have a code."""
     return (
         np.int64(k0 == code)
@@ -176,7 +176,7 @@ def _add_many(  # type: ignore[no-untyped-def]
             code = k6
         else:
             code = k7
-        own = _corners_of(code, k0, k1, k2, k3, k4, k5, k6, k7)
+        own = corners_of(code, k0, k1, k2, k3, k4, k5, k6, k7)
         left &= ~own
         edges[code] += cut[own]
         for i in range(n):
@@ -260,6 +260,7 @@ def add_surface(here, places, n, surface):  # type: ignore[no-untyped-def]
 __all__ = [
     "add_cubes",
     "add_surface",
+    "corners_of",
     "cubes_of_many",
     "cut_weights",
     "mixed_cubes",

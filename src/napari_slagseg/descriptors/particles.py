@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -32,6 +34,7 @@ from napari_slagseg.descriptors.formulas import (
 from napari_slagseg.descriptors.phase_columns import (
     ERODED_COLUMN,
     fraction_columns,
+    grain_columns,
     surface_fraction_columns,
 )
 from napari_slagseg.descriptors.surface_weights import pair_weights
@@ -84,6 +87,7 @@ def describe_particles(
     table: PhaseTable,
     *,
     erosion_voxels: int = 0,
+    grains: bool = True,
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
     threads: int | None = None,
@@ -106,6 +110,10 @@ def describe_particles(
         Above 0, ``surface_liberation_eroded`` and ``surface_fraction_eroded_<phase>`` follow:
         surface liberation after so many voxels of each particle's rim are taken off (K 3.3);
         NaN for particles that vanish.
+    grains : bool, default True
+        Whether connected pieces of phases are measured: the table of grains,
+        ``grains_<phase>`` and ``largest_grain_<phase>_um3``. Single voxels are in it: leave out
+        what is too small to be a grain where noise in the phases matters.
     progress, cancel
         See `napari_slagseg.data`.
     threads : int, optional
@@ -138,8 +146,9 @@ def describe_particles(
     grid = blocks_in_memory(particles.shape, threads, checked_erosion(erosion_voxels))
     run = ThreadRun(grid, threads, progress, cancel)
     return describe_blocks(
-        particles, phases, voxel_size_um, table, run, erosion_voxels=erosion_voxels
-    )
+        particles, phases, voxel_size_um, table, run,
+        erosion_voxels=erosion_voxels, grains=grains,
+    )  # fmt: skip
 
 
 def blocks_in_memory(shape: tuple[int, ...], threads: int, layers: int = 0) -> BlockGrid:
@@ -162,17 +171,19 @@ def describe_blocks(
     run: BlockRun,
     *,
     erosion_voxels: int = 0,
+    grains: bool = True,
     part: tuple[float, float] = (0.0, 1.0),
 ) -> ParticleTable:
     """Measure every particle of a volume that is read by blocks.
 
     Parameters
     ----------
-    particles, phases, voxel_size_um, table, erosion_voxels
+    particles, phases, voxel_size_um, table, erosion_voxels, grains
         As for `describe_particles`; the volumes are read by boxes, each block with
         ``erosion_voxels + 1`` voxels around it.
     run : BlockRun
-        Over the volumes' shape. Two stages, "measure" and "boxes".
+        Over the volumes' shape. Stages "measure" and "boxes"; with grains "grains",
+        "grains-touching" and "grains-sums" too.
     part : (float, float)
         From where to where in the work's progress bar this goes.
 
@@ -200,6 +211,7 @@ def describe_blocks(
     from napari_slagseg.descriptors.block_sums import MeasureBlock, merged
     from napari_slagseg.descriptors.box_stage import fitted_boxes
     from napari_slagseg.descriptors.contacts import contact_table
+    from napari_slagseg.descriptors.grains import grain_sums, grain_table, grains_of_particles
     from napari_slagseg.descriptors.labels_present import (
         check_known_phases,
         check_label_type,
@@ -219,14 +231,14 @@ def describe_blocks(
         )
     weights, unit = pair_weights(spacing)
     task = MeasureBlock(particles, phases, slots, tuple(weights.tolist()), layers, run.store)
-    middle = part[0] + 0.5 * (part[1] - part[0])
+    measured, separated = (part[0] + share * (part[1] - part[0]) for share in (0.3, 0.6))
     results = run.stage(
         "measure",
         task,
         # a volume without voxels has no blocks to measure
         blocks=None if min(shape) else [],
         says="measuring voxels",
-        part=(part[0], middle),
+        part=(part[0], measured),
     )
     check_known_phases(
         (phase for result in results.values() for phase in result["strange"].tolist()), table
@@ -234,7 +246,12 @@ def describe_blocks(
     sums, eroded = merged(results.values(), slots.n_phases)
     labels_of = {index: result["labels"] for index, result in results.items()}
     del results
-    axes = fitted_boxes(run, labels_of, sums.labels, sums.low, spacing, (middle, part[1]))
+    found = None
+    if grains:
+        found = grain_sums(
+            particles, phases, slots, sums.labels, weights, run, (measured, separated)
+        )
+    axes = fitted_boxes(run, labels_of, sums.labels, sums.low, spacing, (separated, part[1]))
 
     n_voxels = sums.counts.sum(axis=1)
     n_target = sums.counts[:, slots.target]
@@ -278,18 +295,24 @@ def describe_blocks(
     columns["mass_ug"] = density * volume * 1e-6
     columns |= _shares(sums.counts, n_voxels, fraction_columns(table))
     columns |= _shares(sums.surface, sums.surface.sum(axis=1), surface_fraction_columns(table))
+    if found is not None:
+        number, largest = grains_of_particles(found, sums.labels, slots.n_phases, voxel_volume)
+        columns |= zip(grain_columns(table), [*number.T, *largest.T])
     if layers:
         left = eroded.sum(axis=1)
         columns[ERODED_COLUMN] = ratio(eroded[:, slots.target], left)
         columns |= _shares(eroded, left, surface_fraction_columns(table, eroded=True))
-    return ParticleTable(
+    measurements = ParticleTable(
         frame=pd.DataFrame(columns),
-        definitions=definitions(table, 3, layers),
+        definitions=definitions(table, 3, layers, grains=grains),
         voxel_size_um=spacing,
         table=table,
         dimension=3,
         contacts=contact_table(sums, outside, slots, unit),
     )
+    if found is None:
+        return measurements
+    return replace(measurements, grains=grain_table(found, slots, spacing, unit))
 
 
 def _shares(

@@ -102,7 +102,11 @@ def phase_definitions(
             f"{element}. Single {element} count too and may be noise: the table of grains "
             "tells their sizes.",
         )
-        add("largest_grain_{}_um3", "um^3", f"Volume of the largest grain of {{}} in the {body}.")
+        add(
+            "largest_grain_{}_um3",
+            "um^3",
+            f"Volume of the largest grain of {{}} in the {body}; empty where it has none.",
+        )
     if erosion_voxels:
         rest = (
             f"after {erosion_voxels} {element} of the {body}'s rim are taken off (every particle "
