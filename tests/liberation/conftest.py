@@ -46,8 +46,14 @@ def hand_table(rows: list[tuple[object, ...]] = ROWS) -> ParticleTable:
     frame = frame.astype({name: float for name in names[1:] if name != "touches_border"})
     frame["touches_border"] = frame["touches_border"].astype(bool)
     frame["volume_liberation"] = frame["fraction_A"]
+    frame["n_voxels"] = frame["volume_um3"].astype(int)
+    frame["surface_fraction_A"] = frame["surface_liberation"]
+    frame["surface_fraction_B"] = 1 - frame["surface_liberation"]
+    frame["surface_fraction_C"] = 0.0
     contacts = pd.DataFrame(CONTACTS, columns=CONTACT_COLUMNS)
     contacts = contacts[contacts["label"].isin(frame["label"])].reset_index(drop=True)
+    outside = contacts[contacts["partner_id"] == 0].groupby("label")["area_um2"].sum()
+    frame["surface_area_um2"] = frame["label"].map(outside).astype(float)
     return ParticleTable(frame, {}, (1.0, 1.0, 1.0), PHASES, contacts=contacts)
 
 

@@ -99,11 +99,11 @@ def assay(
     # held[:, e, p]: mass of element e in phase p of each particle
     held = masses[:, None, :] * shares.T[None, :, :]
     of_element = sums.add(held.sum(axis=2))
-    by_phase = sums.add(held.reshape(len(sample), -1))
+    by_phase = sums.add(held.reshape(len(sample), len(elements) * len(names)))
 
     def finish(found: Sums) -> Frames:
         content = estimate(found[of_element].divided_by(found[whole]))
-        carried = share(found[by_phase].divided_by(repeated(found[of_element], max(len(names), 1))))
+        carried = share(found[by_phase].divided_by(found[of_element].repeated(len(names))))
         return {
             "assay": pd.DataFrame({"element": elements, **content.columns()}),
             "element_distribution": pd.DataFrame(
@@ -127,16 +127,6 @@ def without_composition(
     return [p.name for p in present_phases(sample) if not element_fractions.get(p.name)]
 
 
-def repeated(sums: Sums, times: int) -> Sums:
-    """Each column several times, one after the other."""
-    return Sums(
-        np.repeat(sums.value, times),
-        np.repeat(sums.resampled, times, axis=1),
-        np.repeat(sums.effective, times),
-        sums.level,
-    )
-
-
 def labelled(found: Estimate, **columns: Sequence[object] | object) -> pd.DataFrame:
     """Table of some columns, then the values and their intervals."""
     return pd.DataFrame({**columns, **found.columns()})
@@ -150,7 +140,6 @@ __all__ = [
     "modal",
     "phase_masses",
     "present_phases",
-    "repeated",
     "without_composition",
     "without_density",
 ]

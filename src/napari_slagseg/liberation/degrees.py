@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from napari_slagseg.liberation.composition import Finish, Frames, labelled, repeated
-from napari_slagseg.liberation.estimates import certain, share
+from napari_slagseg.liberation.composition import Finish, Frames, labelled
+from napari_slagseg.liberation.estimates import certain, falling, share
 from napari_slagseg.liberation.resampling import Contributions, Sums
 from napari_slagseg.liberation.samples import Sample
 from napari_slagseg.liberation.settings import StatisticSettings
@@ -43,22 +43,12 @@ def curves(sums: Contributions) -> Finish:
     def finish(found: Sums) -> Frames:
         frames = []
         for by, classes, whole in parts:
-            tails = _tails(found[classes], found[whole])
-            band = certain(share(tails), np.isfinite(tails.value) & (GRID <= 0))
+            tails = found[classes].from_on().divided_by(found[whole], classes=True)
+            band = certain(falling(share(tails)), np.isfinite(tails.value) & (GRID <= 0))
             frames.append(labelled(band, by=by, threshold=GRID))
         return {"liberation_curves": pd.concat(frames, ignore_index=True)}
 
     return finish
-
-
-def _tails(classes: Sums, whole: Sums) -> Sums:
-    reverse = slice(None, None, -1)
-    return Sums(
-        np.cumsum(classes.value[reverse])[reverse],
-        np.cumsum(classes.resampled[:, reverse], axis=1)[:, reverse],
-        classes.effective,
-        classes.level,
-    ).divided_by(whole)
 
 
 def _known(sample: Sample, by: str) -> tuple[Array, Array]:
@@ -132,7 +122,7 @@ def classes(sums: Contributions, settings: StatisticSettings) -> Finish:
         for by, in_class, in_group, whole, n_class, n_group in parts:
             by_class.append(
                 labelled(
-                    share(found[in_class].divided_by(found[whole])),
+                    share(found[in_class].divided_by(found[whole], classes=True)),
                     by=by,
                     liberation_class=names,
                     lower=[r[0] for r in ranges],
@@ -142,7 +132,7 @@ def classes(sums: Contributions, settings: StatisticSettings) -> Finish:
             )
             by_group.append(
                 labelled(
-                    share(found[in_group].divided_by(found[whole])),
+                    share(found[in_group].divided_by(found[whole], classes=True)),
                     by=by,
                     group=groups,
                     n_particles=n_group,
@@ -178,7 +168,7 @@ def by_size(sums: Contributions, settings: StatisticSettings) -> Finish:
         )
 
     def finish(found: Sums) -> Frames:
-        target_share = share(found[in_class].divided_by(repeated(found[whole], n)))
+        target_share = share(found[in_class].divided_by(found[whole], classes=True))
         frames = [
             labelled(
                 share(found[weighed].divided_by(found[known])),
@@ -195,6 +185,14 @@ def by_size(sums: Contributions, settings: StatisticSettings) -> Finish:
     return finish
 
 
+def of_each(sample: Sample) -> pd.DataFrame:
+    """Volume and surface liberation, and the target, of each particle that holds any."""
+    frame = sample.table.frame
+    columns = [name for name in ("section", "label") if name in frame]
+    found = frame[[*columns, *liberations(sample)]].assign(target=sample.target_amounts)
+    return found[found["target"] > 0].reset_index(drop=True)
+
+
 __all__ = [
     "GRID",
     "LIBERATIONS",
@@ -205,4 +203,5 @@ __all__ = [
     "curves",
     "group_names",
     "liberations",
+    "of_each",
 ]

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
-from napari_slagseg.liberation.resampling import Sums
+from napari_slagseg.liberation.resampling import Ratios, Sums
 
 Array = NDArray[np.float64]
 
@@ -29,15 +30,23 @@ class Estimate:
         return Estimate(self.value[index], self.low[index], self.high[index])
 
 
-def estimate(sums: Sums) -> Estimate:
-    """Percentile interval of each value, NaN where under half of the resamples have one."""
-    tail = (1 - sums.level) / 2
-    low, high = _quantiles(sums.resampled, (tail, 1 - tail))
+def estimate(sums: Sums | Ratios) -> Estimate:
+    """Percentile interval of each value, NaN where under half of the resamples have one.
+
+    Plain percentile intervals of few particles are too short. They are taken further out,
+    to where Student's t of N_e - 1 degrees of freedom lies on the normal distribution, with
+    the effective number N_e of particles (the expanded percentile interval, Hesterberg 2015,
+    The American Statistician 69, 371-386).
+    """
+    t = stats.t.ppf((1 + sums.level) / 2, np.maximum(sums.freedom - 1, 1.0))
+    tail = np.where(np.isfinite(t), stats.norm.sf(t), (1 - sums.level) / 2)
+    ordered = np.sort(sums.resampled, axis=0)  # NaN last
+    low, high = _quantiles(ordered, tail), _quantiles(ordered, 1 - tail)
     gone = ~np.isfinite(sums.value)
     return Estimate(sums.value, np.where(gone, np.nan, low), np.where(gone, np.nan, high))
 
 
-def share(sums: Sums) -> Estimate:
+def share(sums: Ratios) -> Estimate:
     """Interval of shares, which lie between 0 and 1.
 
     A share of 0 (or 1) is the same in every resample, and the bootstrap would call it
@@ -68,23 +77,34 @@ def certain(found: Estimate, where: NDArray[np.bool_]) -> Estimate:
     )
 
 
-def _quantiles(resampled: Array, probabilities: tuple[float, float]) -> tuple[Array, Array]:
-    """Quantiles of each column without its NaN; NaN sorts last."""
-    n, k = resampled.shape
+def falling(found: Estimate) -> Estimate:
+    """Same with ends that fall as the values do: widened where they would rise."""
+    return Estimate(
+        found.value,
+        np.minimum.accumulate(found.low),
+        np.maximum.accumulate(found.high[::-1])[::-1],
+    )
+
+
+def rising(found: Estimate) -> Estimate:
+    """Same with ends that rise as the values do."""
+    return falling(found[::-1])[::-1]
+
+
+def _quantiles(ordered: Array, probabilities: Array) -> Array:
+    """Quantile of each column without its NaN, each at a probability of its own."""
+    n, k = ordered.shape
     if n == 0 or k == 0:
-        return np.full(k, np.nan), np.full(k, np.nan)
-    ordered = np.sort(resampled, axis=0)
-    finite = np.isfinite(resampled).sum(axis=0)
+        return np.full(k, np.nan)
+    finite = np.isfinite(ordered).sum(axis=0)
+    last = np.maximum(finite - 1, 0)
+    at = probabilities * last
+    below = np.floor(at).astype(np.int64)
+    above = np.minimum(below + 1, last)
+    step = at - below
     columns = np.arange(k)
-    ends = []
-    for p in probabilities:
-        at = p * np.maximum(finite - 1, 0)
-        below = np.floor(at).astype(np.int64)
-        above = np.minimum(below + 1, np.maximum(finite - 1, 0))
-        step = at - below
-        value = ordered[below, columns] * (1 - step) + ordered[above, columns] * step
-        ends.append(np.where(finite * 2 >= n, value, np.nan))
-    return ends[0], ends[1]
+    value = ordered[below, columns] * (1 - step) + ordered[above, columns] * step
+    return np.where(finite * 2 >= n, value, np.nan)
 
 
-__all__ = ["Estimate", "certain", "estimate", "share"]
+__all__ = ["Estimate", "certain", "estimate", "falling", "rising", "share"]

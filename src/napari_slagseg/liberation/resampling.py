@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from napari_slagseg.liberation.drawing import add_up, count_drawn
 from napari_slagseg.liberation.samples import Sample
 from napari_slagseg.liberation.settings import StatisticSettings
 
@@ -27,6 +28,9 @@ CHUNK = 2_000_000
 """Resampled weights that are held at a time."""
 
 LEAST_IN_STRATUM = 10
+
+FULL = 0.05
+"""Share of a row that is not zero from which on it is multiplied as a full row."""
 
 
 def size_strata(sizes: Array, strata: int) -> NDArray[np.int64]:
@@ -56,16 +60,38 @@ def resampled_weights(
     rows = max(1, chunk // max(len(strata), 1))
     for start in range(0, resamples, rows):
         b = min(rows, resamples - start)
-        weights = np.ones((b, len(strata)))
+        weights = np.zeros((b, len(strata)))
         for inside in members:
             m = len(inside)
             if m < 2:
+                weights[:, inside] = 1.0
                 continue
-            drawn = rng.integers(0, m, size=(b, m - 1))
-            drawn += np.arange(b)[:, None] * m
-            counts = np.bincount(drawn.ravel(), minlength=b * m).reshape(b, m)
-            weights[:, inside] = counts * (m / (m - 1))
+            drawn = rng.integers(0, m, size=(b, m - 1), dtype=np.uint32)
+            count_drawn(drawn, inside, m / (m - 1), weights)
         yield weights
+
+
+@dataclass(frozen=True)
+class Ratios:
+    """Quotients of sums, of the sample and of its resamples.
+
+    Attributes
+    ----------
+    value : (k,) float64
+    resampled : (resamples, k) float64
+    effective : (k,) float64
+        Effective number of particles in the divisor.
+    freedom : (k,) float64
+        Effective number of particles that the spread is known from.
+    level : float
+        Of the intervals that are made of them.
+    """
+
+    value: Array
+    resampled: Array
+    effective: Array
+    freedom: Array
+    level: float
 
 
 @dataclass(frozen=True)
@@ -76,30 +102,79 @@ class Sums:
     ----------
     value : (k,) float64
     resampled : (resamples, k) float64
-    effective : (k,) float64
-        Effective number of particles in each sum, ``(sum x)^2 / sum x^2``; NaN for what is
-        no sum.
+    squares : (k,) float64
+        Sums of the squares of what each particle adds.
     level : float
         Of the intervals that are made of them.
     """
 
     value: Array
     resampled: Array
-    effective: Array
+    squares: Array
     level: float
+
+    @property
+    def effective(self) -> Array:
+        """Effective number of particles in each sum, ``(sum x)^2 / sum x^2`` (Kish 1965)."""
+        held = self.squares > 0
+        return np.where(held, self.value**2 / np.where(held, self.squares, 1.0), 0.0)
+
+    @property
+    def freedom(self) -> Array:
+        """Effective number of particles that the spread is known from."""
+        return self.effective
 
     def __getitem__(self, columns: slice) -> Sums:
         return Sums(
-            self.value[columns], self.resampled[:, columns], self.effective[columns], self.level
+            self.value[columns], self.resampled[:, columns], self.squares[columns], self.level
         )
 
-    def divided_by(self, other: Sums) -> Sums:
-        """Quotient with another column (or as many); its effective number is the divisor's."""
+    def repeated(self, times: int) -> Sums:
+        """Each column several times, one after the other."""
+        return Sums(
+            np.repeat(self.value, times),
+            np.repeat(self.resampled, times, axis=1),
+            np.repeat(self.squares, times),
+            self.level,
+        )
+
+    def up_to(self) -> Sums:
+        """Of classes: each with all below it."""
+        return Sums(
+            np.cumsum(self.value),
+            np.cumsum(self.resampled, axis=1),
+            np.cumsum(self.squares),
+            self.level,
+        )
+
+    def from_on(self) -> Sums:
+        """Of classes: each with all above it."""
+        reverse = slice(None, None, -1)
+        return self[reverse].up_to()[reverse]
+
+    def divided_by(self, whole: Sums, *, classes: bool = False) -> Ratios:
+        """Quotient with another sum, or with as many.
+
+        Parameters
+        ----------
+        whole : Sums
+        classes : bool
+            A particle adds all that it adds to the whole, or nothing. Then as much as the
+            whole consists of few large particles, so may the class, or what is not in it:
+            the spread is known from the fewest of the three.
+        """
         with np.errstate(divide="ignore", invalid="ignore"):
-            value = np.where(other.value != 0, self.value / other.value, np.nan)
-            resampled = np.where(other.resampled != 0, self.resampled / other.resampled, np.nan)
-        effective = np.broadcast_to(other.effective, value.shape)
-        return Sums(value, resampled, effective, self.level)
+            value = np.where(whole.value != 0, self.value / whole.value, np.nan)
+            resampled = np.where(whole.resampled != 0, self.resampled / whole.resampled, np.nan)
+        effective = np.broadcast_to(whole.effective, value.shape)
+        freedom = effective
+        if classes:
+            rest = np.maximum(whole.squares - self.squares, 0.0)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                others = np.where(rest > 0, (whole.value - self.value) ** 2 / rest, np.inf)
+            held = np.where(self.value > 0, self.effective, np.inf)
+            freedom = np.minimum(np.minimum(held, others), effective)
+        return Ratios(value, resampled, effective, freedom, self.level)
 
 
 class Contributions:
@@ -113,13 +188,19 @@ class Contributions:
     def __init__(self, sample: Sample) -> None:
         self.sample = sample
         self._parts: list[sparse.csr_matrix] = []
-        self._functions: list[tuple[slice, OfWeights]] = []
+        self._functions: list[tuple[slice, OfWeights, slice]] = []
+        self._known: dict[object, slice] = {}
         self._width = 0
 
     def add(self, values: Array) -> slice:
         """Sum of one number a particle, (n,), or of several, (n, k)."""
         columns = values[:, None] if values.ndim == 1 else values
-        return self._append(sparse.csr_matrix(columns.T))
+        part = sparse.csr_matrix(columns.T)
+        # the target, above all, is asked for again and again
+        key = (part.shape, part.indices.tobytes(), part.data.tobytes())
+        if key not in self._known:
+            self._known[key] = self._append(part)
+        return self._known[key]
 
     def add_classes(
         self,
@@ -144,10 +225,13 @@ class Contributions:
         entries = (values[used], (classes[used], rows[used]))
         return self._append(sparse.csr_matrix(entries, shape=(n_classes, n)))
 
-    def add_function(self, function: OfWeights, width: int) -> slice:
-        """What is no sum: a function of the weights, (b, n) to (b, width)."""
+    def add_function(self, function: OfWeights, width: int, of: slice) -> slice:
+        """What is no sum: a function of the weights, (b, n) to (b, width).
+
+        Its effective number of particles is that of the sum in the columns `of`.
+        """
         columns = self._append(sparse.csr_matrix((width, len(self.sample))))
-        self._functions.append((columns, function))
+        self._functions.append((columns, function, of))
         return columns
 
     def _append(self, part: sparse.csr_matrix) -> slice:
@@ -178,25 +262,48 @@ class Contributions:
             ).tocsr()
         value = np.asarray(matrix.sum(axis=1), dtype=np.float64).ravel()
         squares = np.asarray(matrix.multiply(matrix).sum(axis=1), dtype=np.float64).ravel()
-        effective = np.where(squares > 0, value**2 / np.where(squares > 0, squares, 1.0), 0.0)
-        for columns, function in self._functions:
+        for columns, function, of in self._functions:
             value[columns] = function(sample.weights[None, :])[0]
-            effective[columns] = np.nan
+            # so that their effective number is that of `of`
+            with np.errstate(divide="ignore", invalid="ignore"):
+                share = np.where(value[of] != 0, squares[of] / value[of] ** 2, np.nan)
+            squares[columns] = share * value[columns] ** 2
         # one unit, drawn again and again, would look like certainty
         resamples = settings.resamples if n_units > 1 else 0
-        chunks = []
         wanted = settings.size_strata if strata is None else strata
-        for weights in resampled_weights(
-            size_strata(_unit_sizes(sample, units, n_units), wanted), resamples, settings.seed
-        ):
-            sums = np.ascontiguousarray((matrix @ np.ascontiguousarray(weights.T)).T)
+        of_size = size_strata(_unit_sizes(sample, units, n_units), wanted)
+        product = _Product(matrix)
+        chunks = []
+        for weights in resampled_weights(of_size, resamples, settings.seed):
+            sums = product.of(weights)
             if self._functions:
-                of_rows = weights[:, units] * sample.weights
-                for columns, function in self._functions:
+                rows = weights[:, units] if sample.one_particle_many_sections else weights
+                of_rows = rows * sample.weights
+                for columns, function, _ in self._functions:
                     sums[:, columns] = function(of_rows)
             chunks.append(sums)
         resampled = np.concatenate(chunks) if chunks else np.zeros((0, self._width))
-        return Sums(value, resampled, effective, settings.level)
+        return Sums(value, resampled, squares, settings.level)
+
+
+class _Product:
+    """Product of a matrix with many rows of weights: its full rows by BLAS, the others sparse."""
+
+    def __init__(self, matrix: sparse.csr_matrix) -> None:
+        filled = np.diff(matrix.indptr)
+        self._full = filled > FULL * matrix.shape[1]
+        self._dense = np.ascontiguousarray(matrix[self._full].toarray().T)
+        self._sparse = matrix[~self._full]
+
+    def of(self, weights: Array) -> Array:
+        """Product with the weights (b, n): (b, k)."""
+        found = np.zeros((len(weights), len(self._full)))
+        found[:, self._full] = weights @ self._dense
+        rest = self._sparse
+        sums = np.zeros((len(weights), rest.shape[0]))
+        add_up(weights, rest.indptr, rest.indices, rest.data, sums)
+        found[:, ~self._full] = sums
+        return found
 
 
 def _unit_sizes(sample: Sample, units: NDArray[np.int64], n_units: int) -> Array:

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from napari_slagseg.liberation import composition, degrees
+from napari_slagseg.liberation import (
+    composition,
+    contacts,
+    degrees,
+    distributions,
+    quantities,
+    recovery,
+)
 from napari_slagseg.liberation.composition import Frames
 from napari_slagseg.liberation.resampling import Contributions
 from napari_slagseg.liberation.sample_warnings import warnings_of
@@ -115,11 +122,21 @@ def _frames(
         degrees.curves(sums),
         degrees.classes(sums, settings),
         degrees.by_size(sums, settings),
+        quantities.key_numbers(sums, settings),
+        quantities.needed_particles(sums, settings),
+        distributions.distributions(sums, settings),
+        contacts.locking(sums, settings),
+        contacts.association(sums),
+        recovery.grade_recovery(sums, settings),
+        recovery.density_classes(sums, settings),
     ]
     found = sums.sums(settings)
     frames: Frames = {}
     for finish in finishing:
         frames |= finish(found)
+    frames["volume_and_surface"] = degrees.of_each(sample)
+    frames["convergence"] = quantities.convergence(sample, settings)
+    frames["border_handling"] = quantities.border_handling(sample, settings, frames["summary"])
     return frames
 
 

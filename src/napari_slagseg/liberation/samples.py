@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_slagseg.data import ParticleTable, Phase, SlagsegError
+from napari_slagseg.descriptors import retargeted
 from napari_slagseg.liberation.curves import target_amount
 from napari_slagseg.liberation.settings import SampleFilter
 
@@ -171,10 +172,7 @@ def _for_target(table: ParticleTable, target: str | Sequence[str] | None) -> Par
     names = tuple(table.table.by_name(name).name for name in names)
     if set(names) == set(table.targets):
         return table
-    from napari_slagseg.descriptors import retargeted  # type: ignore[attr-defined]
-
-    found: ParticleTable = retargeted(table, names)
-    return found
+    return retargeted(table, names)
 
 
 def _fraction_columns(table: ParticleTable) -> list[str]:
