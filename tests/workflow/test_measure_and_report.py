@@ -77,7 +77,7 @@ def test_sections_in_other_directions(project, directions):
 
 def test_sections_of_an_earlier_run_are_not_kept(project):
     run_step(project, STEPS["measure"])
-    assert (project.tables / "sections_contacts.csv").exists()
+    assert (project.tables / "sections.csv").exists()
     run_step(project, STEPS["measure"], make_config(STEPS["measure"], {"sections": 0}))
     assert not list(project.tables.glob("sections*"))
 

@@ -130,7 +130,10 @@ def write_particle_table(
         },
     )
     for name, frame in (("contacts", table.contacts), ("grains", table.grains)):
-        write_frame(beside(csv_path, name), _with_names(frame, table.table))
+        if len(frame):
+            write_frame(beside(csv_path, name), _with_names(frame, table.table))
+        else:
+            beside(csv_path, name).unlink(missing_ok=True)
     write_frame(csv_path, table.frame)
 
 

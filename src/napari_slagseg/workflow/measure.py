@@ -84,6 +84,7 @@ def run(
             classes,
             blocks,
             erosion_voxels=config.erosion_voxels,
+            grains=config.grains,
         )
     _write(project, "particles", table)
     if config.sections:
