@@ -120,8 +120,7 @@ class SumGrains:
         numbers = np.unique(np.concatenate([own, *(f.ravel() for _, f in neighbours)]))
         numbers = numbers[numbers > 0]
         # voxels of no phase are none of the grains, but inside their particle all the same
-        bare = np.zeros(labels.shape, dtype=bool)
-        np.greater_equal(slot_of[phases], slots.n_phases, out=bare)
+        bare = (slot_of >= slots.n_phases)[phases]
         bare &= labels > 0
         without, which = np.unique(labels[bare], return_inverse=True)
         n = 1 + len(numbers) + len(without)

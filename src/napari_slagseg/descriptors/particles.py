@@ -33,6 +33,7 @@ from napari_slagseg.descriptors.formulas import (
 )
 from napari_slagseg.descriptors.phase_columns import (
     ERODED_COLUMN,
+    accessible_columns,
     fraction_columns,
     grain_columns,
     surface_fraction_columns,
@@ -88,6 +89,7 @@ def describe_particles(
     *,
     erosion_voxels: int = 0,
     grains: bool = True,
+    accessible_depth_um: float = 0.0,
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
     threads: int | None = None,
@@ -114,6 +116,9 @@ def describe_particles(
         Whether connected pieces of phases are measured: the table of grains,
         ``grains_<phase>`` and ``largest_grain_<phase>_um3``. Single voxels are in it: leave out
         what is too small to be a grain where noise in the phases matters.
+    accessible_depth_um : float, default 0
+        Above 0, ``accessible_fraction_<phase>``: the share of each phase's voxels whose centres
+        are at most so far from that of the nearest voxel outside the particle.
     progress, cancel
         See `napari_slagseg.data`.
     threads : int, optional
@@ -147,7 +152,7 @@ def describe_particles(
     run = ThreadRun(grid, threads, progress, cancel)
     return describe_blocks(
         particles, phases, voxel_size_um, table, run,
-        erosion_voxels=erosion_voxels, grains=grains,
+        erosion_voxels=erosion_voxels, grains=grains, accessible_depth_um=accessible_depth_um,
     )  # fmt: skip
 
 
@@ -172,18 +177,19 @@ def describe_blocks(
     *,
     erosion_voxels: int = 0,
     grains: bool = True,
+    accessible_depth_um: float = 0.0,
     part: tuple[float, float] = (0.0, 1.0),
 ) -> ParticleTable:
     """Measure every particle of a volume that is read by blocks.
 
     Parameters
     ----------
-    particles, phases, voxel_size_um, table, erosion_voxels, grains
+    particles, phases, voxel_size_um, table, erosion_voxels, grains, accessible_depth_um
         As for `describe_particles`; the volumes are read by boxes, each block with
-        ``erosion_voxels + 1`` voxels around it.
+        ``erosion_voxels + 1`` voxels (or the accessible depth) around it.
     run : BlockRun
         Over the volumes' shape. Stages "measure" and "boxes"; with grains "grains",
-        "grains-touching" and "grains-sums" too.
+        "grains-touching" and "grains-sums" too, with a depth "accessible".
     part : (float, float)
         From where to where in the work's progress bar this goes.
 
@@ -208,6 +214,11 @@ def describe_blocks(
     particles of 24 voxels, less for larger ones.
     """
     # numba takes a second to import: only those who measure wait for it
+    from napari_slagseg.descriptors.accessible import (
+        CountAccessible,
+        accessible_counts,
+        checked_depth,
+    )
     from napari_slagseg.descriptors.block_sums import MeasureBlock, merged
     from napari_slagseg.descriptors.box_stage import fitted_boxes
     from napari_slagseg.descriptors.contacts import contact_table
@@ -221,6 +232,7 @@ def describe_blocks(
     particles, phases = checked_shapes(particles, phases, 3)
     spacing = checked_voxel_size(voxel_size_um)
     layers = checked_erosion(erosion_voxels)
+    depth_um = checked_depth(accessible_depth_um, spacing)
     slots = phase_slots(phases.dtype, table)
     check_label_type(particles.dtype)
     shape = tuple(particles.shape)
@@ -231,7 +243,9 @@ def describe_blocks(
         )
     weights, unit = pair_weights(spacing)
     task = MeasureBlock(particles, phases, slots, tuple(weights.tolist()), layers, run.store)
-    measured, separated = (part[0] + share * (part[1] - part[0]) for share in (0.3, 0.6))
+    measured, near, separated = (
+        part[0] + share * (part[1] - part[0]) for share in (0.3, 0.4 if depth_um else 0.3, 0.6)
+    )
     results = run.stage(
         "measure",
         task,
@@ -246,11 +260,13 @@ def describe_blocks(
     sums, eroded = merged(results.values(), slots.n_phases)
     labels_of = {index: result["labels"] for index, result in results.items()}
     del results
+    accessible = None
+    if depth_um:
+        counting = CountAccessible(particles, phases, slots, spacing, depth_um)
+        accessible = accessible_counts(counting, run, labels_of, sums.labels, (measured, near))
     found = None
     if grains:
-        found = grain_sums(
-            particles, phases, slots, sums.labels, weights, run, (measured, separated)
-        )
+        found = grain_sums(particles, phases, slots, sums.labels, weights, run, (near, separated))
     axes = fitted_boxes(run, labels_of, sums.labels, sums.low, spacing, (separated, part[1]))
 
     n_voxels = sums.counts.sum(axis=1)
@@ -295,6 +311,9 @@ def describe_blocks(
     columns["mass_ug"] = density * volume * 1e-6
     columns |= _shares(sums.counts, n_voxels, fraction_columns(table))
     columns |= _shares(sums.surface, sums.surface.sum(axis=1), surface_fraction_columns(table))
+    if accessible is not None:
+        for slot, name in enumerate(accessible_columns(table)):
+            columns[name] = ratio(accessible[:, slot], sums.counts[:, slot])
     if found is not None:
         number, largest = grains_of_particles(found, sums.labels, slots.n_phases, voxel_volume)
         columns |= zip(grain_columns(table), [*number.T, *largest.T])
@@ -304,7 +323,7 @@ def describe_blocks(
         columns |= _shares(eroded, left, surface_fraction_columns(table, eroded=True))
     measurements = ParticleTable(
         frame=pd.DataFrame(columns),
-        definitions=definitions(table, 3, layers, grains=grains),
+        definitions=definitions(table, 3, layers, accessible_depth_um=depth_um, grains=grains),
         voxel_size_um=spacing,
         table=table,
         dimension=3,

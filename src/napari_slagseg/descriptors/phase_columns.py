@@ -90,9 +90,9 @@ def phase_definitions(
         add(
             "accessible_fraction_{}",
             "",
-            f"Share of the {body}'s {element} of {{}} whose centre lies at most "
-            f"{accessible_depth_um:g} um below the {body}'s surface (shortest straight distance "
-            f"to the outside); empty where the {body} has none of it.",
+            f"Share of the {body}'s {element} of {{}} that lie at most {accessible_depth_um:g} um "
+            f"deep: distance from centre to centre of the nearest one outside the {body}, so that "
+            f"a depth of one takes the outermost layer; empty where the {body} has none of it.",
         )
     if grains:
         add(
