@@ -35,6 +35,13 @@ PARTICLE_COLUMNS: tuple[str, ...] = (
     "extent_z_um",
     "extent_y_um",
     "extent_x_um",
+    "feret_max_um",
+    "feret_min_um",
+    "sieve_diameter_um",
+    "convex_volume_um3",
+    "convex_surface_um2",
+    "solidity",
+    "convexity",
     "exposed_target_area_um2",
     "density_g_cm3",
     "mass_ug",
@@ -60,8 +67,17 @@ SECTION_COLUMNS: tuple[str, ...] = (
     "normalized_intergrowth_boundary",
     "centroid_row_um",
     "centroid_column_um",
+    "border_weight",
+    "extent_row_um",
+    "extent_column_um",
+    "feret_max_um",
+    "feret_min_um",
+    "convex_area_um2",
+    "convex_perimeter_um",
+    "solidity",
+    "convexity",
 )
-"""First columns of a table of 2D particle sections; ``fraction_<phase>`` follow.
+"""First columns of a table of 2D particle sections; those of phases follow.
 
 `section` is the index of the slice (or of the map) the particle section lies in.
 `volume_liberation` is the area share of the target, named as in 3D so that the

@@ -20,7 +20,17 @@ from napari_slagseg.data import (
 )
 from napari_slagseg.descriptors.block_sums import CORNERS
 from napari_slagseg.descriptors.boxes import POLISHED
-from napari_slagseg.descriptors.hull_boxes import boxes_of_pieces
+from napari_slagseg.descriptors.hull_boxes import SHAPES, shapes_of_pieces
+from napari_slagseg.descriptors.square_holes import SEARCH
+
+FERETS = {
+    "feret_max": "um",
+    "feret_min": "um",
+    "sieve_diameter": "um",
+    "convex_volume": "um3",
+    "convex_surface": "um2",
+}
+"""Those of `SHAPES` that tables give as they are, and their units, in the order of the tables."""
 
 
 @dataclass(frozen=True)
@@ -43,16 +53,16 @@ class FitBoxes:
         """Fit; `given` has ``labels`` (n,), rising, ``low`` (n, 3) and ``blocks`` (k, 3)."""
         labels, low = given["labels"], given["low"]
         ends, planes, starts, sizes, points = self._pieces(labels, given["blocks"])
-        lengths = np.empty((len(labels), 3))
+        shapes = np.empty((len(labels), len(SHAPES)))
         edges = np.asarray(self.spacing, dtype=np.float64)
         low = np.ascontiguousarray(low)
-        boxes_of_pieces(ends, planes, starts, sizes, points, low, edges, POLISHED, lengths)
-        return {"lengths": lengths}
+        shapes_of_pieces(ends, planes, starts, sizes, points, low, edges, POLISHED, SEARCH, shapes)
+        return {"shapes": shapes}
 
     def _pieces(
         self, labels: NDArray[np.int64], blocks: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], ...]:
-        """What `boxes_of_pieces` takes: ends, planes, starts, sizes and points."""
+        """What `shapes_of_pieces` takes: ends, planes, starts, sizes and points."""
         rows, planes, starts, sizes, points = [], [], [], [], []
         n_points = 0
         for index in blocks.tolist():
@@ -126,8 +136,15 @@ def fitted_boxes(
     low: NDArray[np.int64],
     spacing: VoxelSize,
     part: tuple[float, float],
-) -> NDArray[np.float64]:
-    """Box lengths ``a1 >= a2 >= a3`` of all particles, (n, 3); the blocks' workers fit them."""
+) -> dict[str, NDArray[np.float64]]:
+    """Boxes and hulls of all particles; the blocks' workers fit them.
+
+    Returns
+    -------
+    shapes : mapping of each name of `SHAPES` to (n,)
+        Lengths of the smallest box; Feret diameters of the hull of the voxels' corners, the
+        side of the smallest square hole, volume and surface of the hull.
+    """
     given = shared_out(run.grid, labels_of, labels, low)
     results = run.stage(
         "boxes",
@@ -137,10 +154,10 @@ def fitted_boxes(
         says="fitting boxes",
         part=part,
     )
-    lengths = np.empty((len(labels), 3))
+    shapes = np.empty((len(labels), len(SHAPES)))
     for index, fitted in results.items():
-        lengths[np.searchsorted(labels, given[index]["labels"])] = fitted["lengths"]
-    return lengths
+        shapes[np.searchsorted(labels, given[index]["labels"])] = fitted["shapes"]
+    return dict(zip(SHAPES, shapes.T, strict=True))
 
 
-__all__ = ["FitBoxes", "fitted_boxes", "shared_out"]
+__all__ = ["FERETS", "FitBoxes", "fitted_boxes", "shared_out"]

@@ -6,12 +6,14 @@ import numpy as np
 from numba import njit
 
 from napari_slagseg.descriptors.corner_chains import merged_corners
+from napari_slagseg.descriptors.ferets import least_width, longest
 from napari_slagseg.descriptors.integer_hulls import faces_of, hull_triangles
 from napari_slagseg.descriptors.rectangles import (
     convex_polygon,
     smallest_rectangle,
     strictly_convex,
 )
+from napari_slagseg.descriptors.square_holes import least_square
 
 _SAME = 1e-9
 """Volumes and directions that differ by less, relatively, are taken as equal."""
@@ -285,33 +287,52 @@ def smallest_box(points, outward, edges, directions, n_polish):  # type: ignore[
 
 
 @njit(cache=True, nogil=True)
-def lattice_box(points, n, spacing, n_polish):  # type: ignore[no-untyped-def]
-    """Smallest box of points of a lattice that are not all in one plane.
+def lattice_hull(points, n, spacing):  # type: ignore[no-untyped-def]
+    """Hull of points of a lattice that are not all in one plane.
 
     Parameters
     ----------
     points : (m, 3) int64
         From 0 to `integer_hulls.WIDEST`; the first `n` count.
     spacing : (3,) float64
-    n_polish : int
 
     Returns
     -------
-    lengths, axes
-        As of `smallest_box`. Lattice and spacing are apart until the hull and its faces
-        are known, so that both are exact.
+    corners : (n, 3) float64
+        Of the hull, on the lattice.
+    vertices : (n, 3) float64
+        The same in space.
+    faces : (f, 3) int64
+    outward : (f, 3) float64
+        Outward normals on the lattice, and in space, there as long as the areas.
+    edges : (e, 4) int64
+        As of `integer_hulls.faces_of`.
+    volume : float
+
+    Notes
+    -----
+    Lattice and spacing are apart until the hull and its faces are known, so that both are exact.
     """
     triangles, neighbours, normals, offsets = hull_triangles(points, n)
-    faces, corners, edges = faces_of(points, triangles, neighbours, normals, offsets)
-    vertices = np.empty((corners.size, 3))
-    for i in range(corners.size):
+    faces, numbers, edges = faces_of(points, triangles, neighbours, normals, offsets)
+    corners = np.empty((numbers.size, 3))
+    vertices = np.empty((numbers.size, 3))
+    for i in range(numbers.size):
         for k in range(3):
-            vertices[i, k] = points[corners[i], k] * spacing[k]
+            corners[i, k] = points[numbers[i], k]
+            vertices[i, k] = points[numbers[i], k] * spacing[k]
     cell = spacing[0] * spacing[1] * spacing[2]
     outward = np.empty(faces.shape)
     for f in range(faces.shape[0]):
         for k in range(3):
             outward[f, k] = 0.5 * faces[f, k] * (cell / spacing[k])
+    return corners, vertices, faces, outward, edges, np.sum(offsets) / 6.0 * cell
+
+
+@njit(cache=True, nogil=True)
+def lattice_box(points, n, spacing, n_polish):  # type: ignore[no-untyped-def]
+    """Smallest box of the points of `lattice_hull`; lengths and axes as of `smallest_box`."""
+    _, vertices, faces, outward, edges, _ = lattice_hull(points, n, spacing)
     return smallest_box(vertices, outward, edges, _directions(faces, outward), n_polish)
 
 
@@ -364,8 +385,35 @@ def _common(a, b):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def boxes_of_pieces(ends, planes, starts, sizes, points, low, spacing, n_polish, lengths):  # type: ignore[no-untyped-def]
-    """Fit the boxes of many particles.
+def shape_of_hull(points, n, spacing, n_polish, search, out):  # type: ignore[no-untyped-def]
+    """Fill `out` with the numbers of `SHAPES`; parameters as of `lattice_hull`."""
+    corners, vertices, faces, outward, edges, volume = lattice_hull(points, n, spacing)
+    found, axes = smallest_box(vertices, outward, edges, _directions(faces, outward), n_polish)
+    out[:3] = np.sort(found)[::-1]
+    first, half = half_edges(edges, vertices.shape[0])
+    out[3] = longest(vertices)
+    out[4] = least_width(corners, spacing, faces, edges, first, half)
+    directions, near, pairs, turns, starts = search
+    out[5] = least_square(vertices, first, half, axes, directions, near, pairs, turns, starts)
+    out[6] = volume
+    surface = 0.0
+    for f in range(outward.shape[0]):
+        surface += np.sqrt(outward[f, 0] ** 2 + outward[f, 1] ** 2 + outward[f, 2] ** 2)
+    out[7] = surface
+
+
+SHAPES = (
+    "axis_major", "axis_intermediate", "axis_minor",
+    "feret_max", "feret_min", "sieve_diameter", "convex_volume", "convex_surface",
+)  # fmt: skip
+"""What `shapes_of_pieces` measures, in this order."""
+
+
+@njit(cache=True, nogil=True)
+def shapes_of_pieces(  # type: ignore[no-untyped-def]
+    ends, planes, starts, sizes, points, low, spacing, n_polish, search, shapes
+):
+    """Fit the boxes of many particles, and measure their hulls.
 
     Parameters
     ----------
@@ -375,16 +423,17 @@ def boxes_of_pieces(ends, planes, starts, sizes, points, low, spacing, n_polish,
         As of `corner_chains.merged_corners`; ``low`` is (n, 3).
     spacing : (3,) float64
     n_polish : int
-    lengths : (n, 3) float64
-        Filled with ``a1 >= a2 >= a3``.
+    search
+        `square_holes.SEARCH`.
+    shapes : (n, 8) float64
+        Filled with the numbers of `SHAPES`.
     """
     for i in range(ends.size - 1):
         own = slice(ends[i], ends[i + 1])
         room = 2 * np.sum(sizes[own])
         corners = np.empty((room, 3), dtype=np.int64)
         n = merged_corners(planes[own], starts[own], sizes[own], points, low[i], corners)
-        found, _ = lattice_box(corners, n, spacing, n_polish)
-        lengths[i] = np.sort(found)[::-1]
+        shape_of_hull(corners, n, spacing, n_polish, search, shapes[i])
 
 
 @njit(cache=True, nogil=True)
@@ -452,4 +501,11 @@ def extreme_corners(labels, label):  # type: ignore[no-untyped-def]
     return out[:n]
 
 
-__all__ = ["boxes_of_pieces", "extreme_corners", "lattice_box", "smallest_box"]
+__all__ = [
+    "SHAPES",
+    "extreme_corners",
+    "lattice_box",
+    "shape_of_hull",
+    "shapes_of_pieces",
+    "smallest_box",
+]

@@ -220,7 +220,7 @@ def describe_blocks(
         checked_depth,
     )
     from napari_slagseg.descriptors.block_sums import MeasureBlock, merged
-    from napari_slagseg.descriptors.box_stage import fitted_boxes
+    from napari_slagseg.descriptors.box_stage import FERETS, fitted_boxes
     from napari_slagseg.descriptors.contacts import contact_table
     from napari_slagseg.descriptors.grains import grain_sums, grain_table, grains_of_particles
     from napari_slagseg.descriptors.labels_present import (
@@ -267,7 +267,7 @@ def describe_blocks(
     found = None
     if grains:
         found = grain_sums(particles, phases, slots, sums.labels, weights, run, (near, separated))
-    axes = fitted_boxes(run, labels_of, sums.labels, sums.low, spacing, (separated, part[1]))
+    shapes = fitted_boxes(run, labels_of, sums.labels, sums.low, spacing, (separated, part[1]))
 
     n_voxels = sums.counts.sum(axis=1)
     n_target = sums.counts[:, slots.target]
@@ -287,11 +287,11 @@ def describe_blocks(
         "equivalent_diameter_um": ball_diameter(volume),
         "surface_area_um2": surface,
         "sphericity": ratio(ball_surface(volume), surface),
-        "axis_major_um": axes[:, 0],
-        "axis_intermediate_um": axes[:, 1],
-        "axis_minor_um": axes[:, 2],
-        "elongation": ratio(axes[:, 1], axes[:, 0]),
-        "flatness": ratio(axes[:, 2], axes[:, 1]),
+        "axis_major_um": shapes["axis_major"],
+        "axis_intermediate_um": shapes["axis_intermediate"],
+        "axis_minor_um": shapes["axis_minor"],
+        "elongation": ratio(shapes["axis_intermediate"], shapes["axis_major"]),
+        "flatness": ratio(shapes["axis_minor"], shapes["axis_intermediate"]),
         "volume_liberation": ratio(n_target, n_voxels),
         "surface_liberation": ratio(sums.surface[:, slots.target], sums.surface.sum(axis=1)),
         "intergrowth_boundary_um2": interface,
@@ -305,6 +305,10 @@ def describe_blocks(
     columns["border_weight"] = border_weight(extent, shape, at_border)
     for axis, name in enumerate("zyx"):
         columns[f"extent_{name}_um"] = extent[:, axis] * spacing[axis]
+    for name, unit_of in FERETS.items():
+        columns[f"{name}_{unit_of}"] = shapes[name]
+    columns["solidity"] = ratio(volume, shapes["convex_volume"])
+    columns["convexity"] = ratio(shapes["convex_surface"], surface)
     columns["exposed_target_area_um2"] = outside[:, slots.target] * unit
     columns["density_g_cm3"] = density
     # 1 um^3 of 1 g/cm^3 weighs 1e-12 g

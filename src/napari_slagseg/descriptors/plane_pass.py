@@ -18,8 +18,6 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from napari_slagseg.descriptors.rectangles import convex_polygon, smallest_rectangle
-
 
 @dataclass(frozen=True)
 class PlaneSums:
@@ -33,9 +31,9 @@ class PlaneSums:
         Sums of row and column indices.
     low, high : (n, 2) int32
         Bounding box, both ends inside.
-    boundary : (n, 2) int64
-        Boundary pixels (4-neighbourhood) that are (target, rest).
-    eroded : (n, 2) int64
+    boundary : (n, phases + 2) int64
+        Boundary pixels (4-neighbourhood) by phase slot.
+    eroded : (n, phases + 2) int64
         The same after erosion; zeros where a section vanished or none was asked for.
     perimeter, target_perimeter, rest_perimeter : (n,) float64
         Of the section, its target pixels and its other pixels.
@@ -155,7 +153,7 @@ def _sum_plane(  # type: ignore[no-untyped-def]
             box[row, 2] = max(box[row, 2], r)
             box[row, 3] = max(box[row, 3], c)
             if border[r, c]:
-                boundary[row, rest] += 1
+                boundary[row, slot] += 1
     if layers > 0:
         depth = np.zeros((height, width), dtype=np.uint8)
         for r in range(height):
@@ -179,7 +177,7 @@ def _sum_plane(  # type: ignore[no-untyped-def]
                         depth[r, c] = layer
                         if layer == layers + 1:
                             row = keys[r, c] - 1
-                            eroded[row, 0 if slot_of[phases[r, c]] == target else 1] += 1
+                            eroded[row, slot_of[phases[r, c]]] += 1
     if eight:
         _mark_border(keys, True, border)
     _add_perimeters(keys, border, row_edge, column_edge, perimeter)
@@ -204,8 +202,8 @@ def plane_sums(
     box = np.empty((n, 4), dtype=np.int32)
     box[:, :2] = np.iinfo(np.int32).max
     box[:, 2:] = -1
-    boundary = np.zeros((n, 2), dtype=np.int64)
-    eroded = np.zeros((n, 2), dtype=np.int64)
+    boundary = np.zeros_like(counts)
+    eroded = np.zeros_like(counts)
     perimeter = np.zeros(n + 1)
     part_perimeter = np.zeros(2 * n + 1)
     _sum_plane(
@@ -225,38 +223,4 @@ def plane_sums(
     )
 
 
-@njit(cache=True, nogil=True)
-def plane_boxes(keys, low, high, row_edge, column_edge):  # type: ignore[no-untyped-def]
-    """Sides (major, minor) of the least-area rectangle around each section's pixel corners."""
-    n = low.shape[0]
-    sides = np.empty((n, 2))
-    for i in range(n):
-        rows = high[i, 0] - low[i, 0] + 1
-        first = np.full(rows + 1, 1 << 30, dtype=np.int64)
-        last = np.full(rows + 1, -1, dtype=np.int64)
-        for r in range(rows):
-            for c in range(low[i, 1], high[i, 1] + 1):
-                if keys[low[i, 0] + r, c] == i + 1:
-                    first[r] = min(first[r], c)
-                    first[r + 1] = min(first[r + 1], c)
-                    last[r] = max(last[r], c + 1)
-                    last[r + 1] = max(last[r + 1], c + 1)
-        u = np.empty(2 * rows + 2)
-        v = np.empty(2 * rows + 2)
-        count = 0
-        for r in range(rows + 1):
-            if last[r] >= 0:
-                u[count] = u[count + 1] = r * row_edge
-                v[count] = first[r] * column_edge
-                v[count + 1] = last[r] * column_edge
-                count += 2
-        hull_u = np.empty(2 * count + 1)
-        hull_v = np.empty(2 * count + 1)
-        m = convex_polygon(u, v, count, hull_u, hull_v)
-        _, along, across, _, _ = smallest_rectangle(hull_u, hull_v, m)
-        sides[i, 0] = max(along, across)
-        sides[i, 1] = min(along, across)
-    return sides
-
-
-__all__ = ["PlaneSums", "plane_boxes", "plane_sums"]
+__all__ = ["PlaneSums", "plane_sums"]

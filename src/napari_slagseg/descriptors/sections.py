@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_slagseg.data import (
     SECTION_COLUMNS,
+    UNKNOWN,
     CancelToken,
     MineralMap,
     ParticleTable,
@@ -24,9 +25,19 @@ from napari_slagseg.data import (
     no_progress,
     stop_if_cancelled,
 )
-from napari_slagseg.descriptors.definitions import ERODED_COLUMN, definitions, fraction_columns
-from napari_slagseg.descriptors.formulas import disc_diameter, disc_perimeter, ratio
+from napari_slagseg.descriptors.definitions import definitions
+from napari_slagseg.descriptors.formulas import (
+    border_weight,
+    disc_diameter,
+    disc_perimeter,
+    ratio,
+)
 from napari_slagseg.descriptors.particles import checked_erosion, checked_shapes
+from napari_slagseg.descriptors.phase_columns import (
+    ERODED_COLUMN,
+    fraction_columns,
+    surface_fraction_columns,
+)
 from napari_slagseg.ground_truth import label_map_particles
 
 DEFAULT_SECTIONS = 50
@@ -39,7 +50,7 @@ def _checked_neighborhood(neighborhood: int) -> int:
     return neighborhood
 
 
-def _describe_plane(
+def _measured(
     labels: NDArray[np.integer],
     phases: NDArray[np.integer],
     spacing: tuple[float, float],
@@ -47,50 +58,56 @@ def _describe_plane(
     section: int,
     layers: int,
     neighborhood: int,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows of sections, and rows of their contacts."""
     from napari_slagseg.descriptors.labels_present import (
         check_known_phases,
         phase_slots,
         phase_values,
         strange_phases,
     )
+    from napari_slagseg.descriptors.plane_contacts import plane_contacts
     from napari_slagseg.descriptors.plane_keys import plane_keys
-    from napari_slagseg.descriptors.plane_pass import plane_boxes, plane_sums
+    from napari_slagseg.descriptors.plane_pass import plane_sums
+    from napari_slagseg.descriptors.plane_shapes import PLANE_SHAPES, plane_shapes
 
     slots = phase_slots(phases.dtype, table)
     present, keys = plane_keys(labels)
     n = len(present)
     ids = np.ascontiguousarray(phase_values(phases))
+    slot_of = slots.lookup(ids.dtype)
     sums = plane_sums(
-        keys, ids, slots.lookup(ids.dtype), slots.target, n, spacing,
-        layers=layers, neighborhood=neighborhood,
-    )  # fmt: skip
+        keys, ids, slot_of, slots.target, n, spacing, layers=layers, neighborhood=neighborhood
+    )
     check_known_phases(strange_phases(sums.counts, keys, ids, slots).tolist(), table)
-    sides = plane_boxes(keys, sums.low, sums.high, spacing[0], spacing[1])
+    measured = plane_shapes(keys, sums.low, sums.high, spacing[0], spacing[1])
+    shapes = dict(zip(PLANE_SHAPES, measured.T, strict=True))
 
     n_pixels = sums.counts.sum(axis=1)
     n_target = sums.counts[:, slots.target]
+    n_boundary = sums.boundary.sum(axis=1)
     pixel_area = spacing[0] * spacing[1]
     area = n_pixels * pixel_area
     interface = 0.5 * (sums.target_perimeter + sums.rest_perimeter - sums.perimeter)
     # the perimeter of small parts is below their share of the whole; sums leave 1e-15 of noise
     noise = 1e-9 * (sums.perimeter + max(spacing))
     interface = np.where(interface > noise, interface, 0.0)
-    at_border = (sums.low == 0) | (sums.high == np.array(labels.shape) - 1)
+    at_border = ((sums.low == 0) | (sums.high == np.array(labels.shape) - 1)).any(axis=1)
+    extent = sums.high.astype(np.int64) - sums.low + 1
     columns: dict[str, NDArray[np.generic]] = {
         "section": np.full(n, section, dtype=np.int64),
         "label": present,
-        "touches_border": at_border.any(axis=1),
+        "touches_border": at_border,
         "n_pixels": n_pixels,
         "area_um2": area,
         "equivalent_diameter_um": disc_diameter(area),
         "perimeter_um": sums.perimeter,
         "circularity": ratio(4 * np.pi * area, sums.perimeter**2),
-        "axis_major_um": sides[:, 0],
-        "axis_minor_um": sides[:, 1],
-        "elongation": ratio(sides[:, 1], sides[:, 0]),
+        "axis_major_um": shapes["axis_major"],
+        "axis_minor_um": shapes["axis_minor"],
+        "elongation": ratio(shapes["axis_minor"], shapes["axis_major"]),
         "volume_liberation": ratio(n_target, n_pixels),
-        "surface_liberation": ratio(sums.boundary[:, 0], sums.boundary.sum(axis=1)),
+        "surface_liberation": ratio(sums.boundary[:, slots.target], n_boundary),
         "intergrowth_boundary_um": interface,
         "amstutz_giger_index": ratio(interface, interface + sums.perimeter),
         "normalized_intergrowth_boundary": ratio(
@@ -98,13 +115,34 @@ def _describe_plane(
         ),
         "centroid_row_um": ratio(sums.moments[:, 0], n_pixels) * spacing[0],
         "centroid_column_um": ratio(sums.moments[:, 1], n_pixels) * spacing[1],
+        "border_weight": border_weight(extent, labels.shape, at_border),
+        "extent_row_um": extent[:, 0] * spacing[0],
+        "extent_column_um": extent[:, 1] * spacing[1],
+        "feret_max_um": shapes["feret_max"],
+        "feret_min_um": shapes["feret_min"],
+        "convex_area_um2": shapes["convex_area"],
+        "convex_perimeter_um": shapes["convex_perimeter"],
+        "solidity": ratio(area, shapes["convex_area"]),
+        "convexity": ratio(shapes["convex_perimeter"], sums.perimeter),
     }
     assert tuple(columns) == SECTION_COLUMNS
-    for slot, name in enumerate(fraction_columns(table)):
-        columns[name] = ratio(sums.counts[:, slot], n_pixels)
+    columns |= _shares(sums.counts, n_pixels, fraction_columns(table))
+    columns |= _shares(sums.boundary, n_boundary, surface_fraction_columns(table))
     if layers:
-        columns[ERODED_COLUMN] = ratio(sums.eroded[:, 0], sums.eroded.sum(axis=1))
-    return pd.DataFrame(columns)
+        left = sums.eroded.sum(axis=1)
+        columns[ERODED_COLUMN] = ratio(sums.eroded[:, slots.target], left)
+        columns |= _shares(sums.eroded, left, surface_fraction_columns(table, eroded=True))
+    # the slot before the last is that of phases that the table does not have: empty by now
+    of_slots = np.array([*slots.named, UNKNOWN, UNKNOWN], dtype=np.int64)
+    contacts = plane_contacts(keys, slot_of[ids], of_slots, present, spacing, section)
+    return pd.DataFrame(columns), contacts
+
+
+def _shares(
+    counts: NDArray[np.int64], whole: NDArray[np.int64], names: list[str]
+) -> dict[str, NDArray[np.generic]]:
+    """Columns of a share of each phase."""
+    return {name: ratio(counts[:, slot], whole) for slot, name in enumerate(names)}
 
 
 def describe_plane(
@@ -151,11 +189,12 @@ def describe_plane(
     layers = checked_erosion(erosion_pixels)
     _checked_neighborhood(neighborhood)
     row, column = (float(edge) for edge in spacing)
-    frame = _describe_plane(
+    frame, contacts = _measured(
         np.asarray(labels), np.asarray(phases), (row, column), table, section, layers, neighborhood
     )
     return ParticleTable(
         frame=frame,
+        contacts=contacts,
         definitions=definitions(table, 2, layers),
         voxel_size_um=(1.0, row, column),
         table=table,
@@ -242,11 +281,11 @@ def describe_sections(
             f"slices 0 to {n_planes - 1} along axis {axis}."
         )
     row, column = (spacing[k] for k in range(3) if k != axis)
-    frames = []
+    measured = []
     for done, index in enumerate(planes.tolist(), start=1):
         stop_if_cancelled(cancel)
-        frames.append(
-            _describe_plane(
+        measured.append(
+            _measured(
                 _plane(particles, axis, index),
                 _plane(phases, axis, index),
                 (row, column),
@@ -257,12 +296,15 @@ def describe_sections(
             )
         )
         progress(ProgressEvent("measuring sections", done / len(planes)))
-    filled = [frame for frame in frames if len(frame)] or frames[:1]
-    if not filled:
+    if not measured:
         empty = np.zeros((0, 0), dtype=np.uint8)
-        filled = [_describe_plane(empty, empty, (row, column), table, 0, layers, neighborhood)]
+        measured = [_measured(empty, empty, (row, column), table, 0, layers, neighborhood)]
+    # empty frames would make integers floats
+    filled = [plane for plane in measured if len(plane[0])] or measured[:1]
+    frames, contacts = zip(*filled)
     return ParticleTable(
-        frame=pd.concat(filled, ignore_index=True),
+        frame=pd.concat(frames, ignore_index=True),
+        contacts=pd.concat(contacts, ignore_index=True),
         definitions=definitions(table, 2, layers),
         voxel_size_um=(1.0, row, column),
         table=table,
