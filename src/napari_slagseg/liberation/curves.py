@@ -59,7 +59,11 @@ def target_amount(frame: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def liberation_curve(
-    frame: pd.DataFrame, by: str = "volume_liberation", *, label: str = ""
+    frame: pd.DataFrame,
+    by: str = "volume_liberation",
+    *,
+    label: str = "",
+    weights: NDArray[np.float64] | None = None,
 ) -> LiberationCurve:
     """Cumulative liberation curve (K Eq. 8).
 
@@ -73,6 +77,8 @@ def liberation_curve(
     by : str
         Column with the liberation: ``volume_liberation``, ``surface_liberation``, ...
     label : str
+    weights : (n,) float64 or None
+        How often each row counts; None counts each once.
 
     Returns
     -------
@@ -89,7 +95,7 @@ def liberation_curve(
             f"The table has no column '{by}'. It has: {', '.join(map(str, frame.columns))}."
         )
     liberation = frame[by].to_numpy(float)
-    target = target_amount(frame)
+    target = target_amount(frame) * (1.0 if weights is None else weights)
     used = np.isfinite(liberation) & (target > 0)
     if not used.any():
         return LiberationCurve(np.array([]), np.array([]), label, 0)

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_slagseg.liberation.composition import Finish, Frames, labelled
+from napari_slagseg.liberation.curves import LiberationCurve, liberation_curve
 from napari_slagseg.liberation.estimates import certain, falling, share
 from napari_slagseg.liberation.resampling import Contributions, Sums
 from napari_slagseg.liberation.samples import Sample
@@ -28,6 +29,27 @@ GRID = np.arange(101) / 100
 def liberations(sample: Sample) -> list[str]:
     """Kinds of liberation that the table holds."""
     return [name for name in LIBERATIONS if sample.has(name)]
+
+
+def exact_curves(sample: Sample) -> dict[str, LiberationCurve]:
+    """Curve of each kind of liberation, as the step function that it is."""
+    if not sample.table.targets:
+        return {}
+    frame, weights = sample.table.frame, sample.weights
+    return {
+        by: liberation_curve(frame, by, label=sample.label, weights=weights)
+        for by in liberations(sample)
+    }
+
+
+def steps(sample: Sample) -> pd.DataFrame:
+    """Every step of the curves: the liberations that occur, and the curve at each."""
+    frames = [
+        pd.DataFrame({"by": by, "threshold": curve.thresholds, "value": curve.values})
+        for by, curve in exact_curves(sample).items()
+    ]
+    empty = pd.DataFrame({"by": [], "threshold": [], "value": []})
+    return pd.concat(frames, ignore_index=True) if frames else empty
 
 
 def curves(sums: Contributions) -> Finish:
@@ -201,7 +223,9 @@ __all__ = [
     "classes",
     "classes_of",
     "curves",
+    "exact_curves",
     "group_names",
     "liberations",
     "of_each",
+    "steps",
 ]

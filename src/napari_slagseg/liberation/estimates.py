@@ -36,13 +36,13 @@ def estimate(sums: Sums | Ratios) -> Estimate:
     Plain percentile intervals of few particles are too short. They are taken further out,
     to where Student's t of N_e - 1 degrees of freedom lies on the normal distribution, with
     the effective number N_e of particles (the expanded percentile interval, Hesterberg 2015,
-    The American Statistician 69, 371-386).
+    The American Statistician 69, 371-386). One particle alone tells no spread: NaN.
     """
     t = stats.t.ppf((1 + sums.level) / 2, np.maximum(sums.freedom - 1, 1.0))
     tail = np.where(np.isfinite(t), stats.norm.sf(t), (1 - sums.level) / 2)
     ordered = np.sort(sums.resampled, axis=0)  # NaN last
     low, high = _quantiles(ordered, tail), _quantiles(ordered, 1 - tail)
-    gone = ~np.isfinite(sums.value)
+    gone = ~np.isfinite(sums.value) | (sums.effective < 1 + 1e-9)
     return Estimate(sums.value, np.where(gone, np.nan, low), np.where(gone, np.nan, high))
 
 
@@ -57,13 +57,14 @@ def share(sums: Ratios) -> Estimate:
     found = estimate(sums)
     if not len(sums.resampled):
         return found
-    spread = found.high - found.low
+    same = np.abs(sums.resampled - sums.value) < 1e-12
+    spread = ~(same | np.isnan(sums.resampled)).all(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         reach = 1 - (1 - sums.level) ** (1 / sums.effective)
-    none = (spread < 1e-12) & (sums.value < 1e-12)
-    all_of_it = (spread < 1e-12) & (sums.value > 1 - 1e-12)
-    low = np.where(all_of_it, 1 - reach, found.low)
-    high = np.where(none, reach, found.high)
+    none = ~spread & (sums.value < 1e-12)
+    all_of_it = ~spread & (sums.value > 1 - 1e-12)
+    low = np.where(all_of_it, 1 - reach, np.where(none, 0.0, found.low))
+    high = np.where(none, reach, np.where(all_of_it, 1.0, found.high))
     # sums of shares round to a little above 1
     return Estimate(found.value, np.clip(low, 0.0, 1.0), np.clip(high, 0.0, 1.0))
 

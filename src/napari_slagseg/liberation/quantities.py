@@ -46,16 +46,11 @@ def ratios(sample: Sample, settings: StatisticSettings) -> list[Ratio]:
 
 
 def key_numbers(sums: Contributions, settings: StatisticSettings) -> Finish:
-    """Table ``summary``: counts, the shares of `ratios`, D50 and P80."""
+    """Table ``summary`` without its sizes: numbers of particles, and the shares of `ratios`."""
     sample = sums.sample
     target = sample.target_amounts
     parts = [(name, sums.add(a), sums.add(b)) for name, a, b in ratios(sample, settings)]
     held = sums.add(target)
-    sizes = sample.column("equivalent_diameter_um")
-    amount = sums.add(sample.amounts)
-    percentiles = weighted_percentiles(sizes, sample.amounts, SHARES)
-    at = sums.add_function(percentiles, len(SHARES), of=amount)
-    unit = "um^3" if sample.dimension == 3 else "um^2"
 
     def finish(found: Sums) -> Frames:
         counts = [
@@ -63,19 +58,39 @@ def key_numbers(sums: Contributions, settings: StatisticSettings) -> Finish:
             ("with target", float((target > 0).sum())),
             ("effective number with target", float(found[held].effective[0])),
         ]
-        rows = [pd.DataFrame({"quantity": [n], "unit": "", "value": v}) for n, v in counts]
-        totals = estimate(found[amount])
-        rows.append(labelled(totals, quantity=[sample.measure], unit=unit))
+        rows = [
+            pd.DataFrame({"quantity": [n], "unit": "", "value": v, "low": np.nan, "high": np.nan})
+            for n, v in counts
+        ]
         for name, a, b in parts:
-            rows.append(
-                labelled(share(found[a].divided_by(found[b])), quantity=[name], unit="share")
-            )
-        names = [f"{name} by {sample.measure}" for name in PERCENTILES]
-        rows.append(labelled(estimate(found[at]), quantity=names, unit="um"))
-        frame = pd.concat(rows, ignore_index=True)
-        return {"summary": frame[["quantity", "unit", "value", "low", "high"]]}
+            ratio = share(found[a].divided_by(found[b]))
+            rows.append(labelled(ratio, quantity=[name], unit="share"))
+        return {"summary": pd.concat(rows, ignore_index=True)}
 
     return finish
+
+
+def key_sizes(sums: Contributions) -> Finish:
+    """Rows of the table ``summary`` with sizes: all volume, and percentiles by volume."""
+    sample = sums.sample
+    sizes = sample.column("equivalent_diameter_um")
+    amount = sums.add(sample.amounts)
+    percentiles = weighted_percentiles(sizes, sample.amounts, SHARES)
+    at = sums.add_function(percentiles, len(SHARES), of=amount)
+    unit = "um^3" if sample.dimension == 3 else "um^2"
+
+    def finish(found: Sums) -> Frames:
+        total = labelled(estimate(found[amount]), quantity=[sample.measure], unit=unit)
+        names = [f"{name} by {sample.measure}" for name in PERCENTILES]
+        points = labelled(estimate(found[at]), quantity=names, unit="um")
+        return {"key_sizes": pd.concat([total, points], ignore_index=True)}
+
+    return finish
+
+
+def summary_of(frames: Frames) -> pd.DataFrame:
+    """Table ``summary`` of the rows of `key_numbers` and of `key_sizes`."""
+    return pd.concat([frames["summary"], frames["key_sizes"]], ignore_index=True)
 
 
 def convergence(sample: Sample, settings: StatisticSettings) -> pd.DataFrame:
@@ -202,10 +217,10 @@ def border_handling(
             filters=replace(sample.filters, border=rule),
             one_particle_many_sections=sample.one_particle_many_sections,
         )
-        sums = Contributions(other)
-        finish = key_numbers(sums, settings)
-        frame = finish(sums.sums(settings))["summary"]
-        frames.append(frame.assign(border=rule)[columns])
+        sums, sizes = Contributions(other), Contributions(other)
+        numbers, points = key_numbers(sums, settings), key_sizes(sizes)
+        found = {**numbers(sums.sums(settings)), **points(sizes.sums(settings, strata=1))}
+        frames.append(summary_of(found).assign(border=rule)[columns])
     return pd.concat(frames, ignore_index=True)
 
 
@@ -214,6 +229,8 @@ __all__ = [
     "border_handling",
     "convergence",
     "key_numbers",
+    "key_sizes",
     "needed_particles",
     "ratios",
+    "summary_of",
 ]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter
 
-from napari_slagseg.liberation.figures import OKABE_ITO, STYLES
+from napari_slagseg.liberation.curves import LiberationCurve
+from napari_slagseg.liberation.figures import OKABE_ITO, STYLES, plot_liberation
 
 
 def _by(frame: pd.DataFrame, column: str) -> Iterator[tuple[int, str, pd.DataFrame]]:
@@ -42,12 +44,12 @@ def bars_with_whiskers(frame: pd.DataFrame, axes: Axes, classes: str, series: st
     width = 0.8 / n
     for i, name, part in _by(frame, series):
         at = np.array([names.index(c) for c in part[classes]]) + (i - (n - 1) / 2) * width
-        below = np.nan_to_num(np.maximum(part["value"] - part["low"], 0))
-        above = np.nan_to_num(np.maximum(part["high"] - part["value"], 0))
         axes.bar(at, part["value"], 0.92 * width, color=OKABE_ITO[i % len(OKABE_ITO)], label=name)
-        axes.errorbar(
-            at, part["value"], (below, above), fmt="none", ecolor="0.35", elinewidth=0.9, capsize=2
-        )
+        # where there is no interval there is no whisker, not one of no length
+        known = np.isfinite(part["low"].to_numpy(float))
+        value, low, high = (part[name].to_numpy(float)[known] for name in ("value", "low", "high"))
+        reach = (np.maximum(value - low, 0), np.maximum(high - value, 0))
+        axes.errorbar(at[known], value, reach, fmt="none", ecolor="0.35", elinewidth=0.9, capsize=2)
     tilted = max(map(len, map(str, names))) * len(names) > 40
     axes.set_xticks(
         np.arange(len(names)),
@@ -61,33 +63,32 @@ def bars_with_whiskers(frame: pd.DataFrame, axes: Axes, classes: str, series: st
     return None
 
 
-def plot_curves(frame: pd.DataFrame, by: str, axes: Axes) -> None:
-    """Draw liberation curves with their bands."""
-    for i, name, part in _by(frame[np.isfinite(frame["value"])], "sample"):
-        line_with_band(axes, i, name, part["threshold"], part)
+def plot_curves(bands: pd.DataFrame, exact: Sequence[LiberationCurve], by: str, axes: Axes) -> None:
+    """Draw liberation curves, exact in every step, in front of their bands."""
+    for i, curve in enumerate(exact):
+        part = bands[bands["sample"] == curve.label]
+        colour = OKABE_ITO[i % len(OKABE_ITO)]
+        axes.fill_between(
+            part["threshold"], part["low"], part["high"], color=colour, alpha=0.2, linewidth=0
+        )
+    plot_liberation(exact, axes, by.replace("_", " "))
     if not axes.lines:
-        return nothing_to_show(axes)
-    axes.set_xlim(0, 1)
-    axes.set_ylim(0, 1.02)
-    axes.set_xlabel(f"{by.replace('_', ' ')} of at least")
-    axes.set_ylabel("share of the target")
-    axes.legend(fontsize="small")
-    return None
+        nothing_to_show(axes)
 
 
-def plot_shares(frame: pd.DataFrame, classes: str, axes: Axes) -> None:
-    """Draw the share of the target in each class of volume liberation."""
+def plot_shares(frame: pd.DataFrame, classes: str, by: str, axes: Axes) -> None:
+    """Draw the share of the target in each class of liberation."""
     bars_with_whiskers(frame, axes, classes, "sample")
     axes.set_ylabel("share of the target")
-    axes.set_xlabel("volume liberation")
+    axes.set_xlabel(by.replace("_", " "))
 
 
-def plot_by_size(frame: pd.DataFrame, axes: Axes) -> None:
+def plot_by_size(frame: pd.DataFrame, by: str, axes: Axes) -> None:
     """Draw the mean liberation of each size class."""
     sizes = [f"{a:g}–{b:g}" for a, b in zip(frame["lower_um"], frame["upper_um"])]
     bars_with_whiskers(frame.assign(size=sizes).sort_values("lower_um"), axes, "size", "sample")
     axes.set_xlabel("equivalent diameter (um)")
-    axes.set_ylabel("mean volume liberation")
+    axes.set_ylabel(f"mean {by.replace('_', ' ')}")
 
 
 def plot_modal(frame: pd.DataFrame, axes: Axes) -> None:
@@ -143,6 +144,8 @@ def plot_association_matrix(frame: pd.DataFrame, axes: Axes) -> None:
     table = first.pivot_table(index="phase", columns="partner", values="value", sort=False)
     if table.empty or not np.isfinite(table.to_numpy(float)).any():
         return nothing_to_show(axes)
+    named = [name for name in table.index if name in table.columns]
+    table = table[[*named, *(name for name in table.columns if name not in named)]]
     shares = table.to_numpy(dtype=np.float64)
     axes.imshow(shares, cmap="cividis", vmin=0, vmax=1, aspect="auto")
     for (i, k), value in np.ndenumerate(shares):
@@ -167,7 +170,9 @@ def plot_passing(frame: pd.DataFrame, what: str, series: str, axes: Axes) -> Non
     if not axes.lines:
         return nothing_to_show(axes, "not measured")
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_ylim(0, 1.02)
     axes.set_xlabel(f"{what} (um)")
     axes.set_ylabel("share passing")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from napari_slagseg.liberation import sample_figures as figures
+from napari_slagseg.liberation.degrees import exact_curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,6 +44,12 @@ FRAME_OF_PLOT = {
 }
 """Name of the table that each plot shows."""
 
+_KINDS = {"volume_liberation": "", "surface_liberation": "_by_surface"}
+FRAME_OF_PLOT |= {
+    f"{name}_by_surface": name
+    for name in ("liberation_classes", "liberation_groups", "size_by_liberation")
+}
+
 
 def plots_of(results: SampleResults) -> dict[str, dict[str, Draw]]:
     """Functions that draw each plot on given axes, by tab and name."""
@@ -54,14 +61,22 @@ def plots_of(results: SampleResults) -> dict[str, dict[str, Draw]]:
         "grade-recovery": {},
     }
     liberation = found["liberation"]
-    for by in tables["liberation_curves"]["by"].unique():
-        liberation[by] = partial(figures.plot_curves, _of(tables["liberation_curves"], by), by)
-    for name in ("liberation_classes", "liberation_groups"):
-        column = "liberation_class" if name == "liberation_classes" else "group"
-        liberation[name] = partial(figures.plot_shares, _volume(tables[name]), column)
-    liberation["size_by_liberation"] = partial(
-        figures.plot_by_size, _volume(tables["size_by_liberation"])
-    )
+    exact = [exact_curves(sample) for sample in results.samples]
+    kinds = list(tables["liberation_curves"]["by"].unique())
+    for by in kinds:
+        bands = _of(tables["liberation_curves"], by)
+        of_kind = [curves[by] for curves in exact if by in curves]
+        liberation[by] = partial(figures.plot_curves, bands, of_kind, by)
+    for name, column in (
+        ("liberation_classes", "liberation_class"),
+        ("liberation_groups", "group"),
+    ):
+        for by, suffix in _KINDS.items():
+            shares = _of(tables[name], by)
+            liberation[name + suffix] = partial(figures.plot_shares, shares, column, by)
+    for by, suffix in _KINDS.items():
+        sizes = _of(tables["size_by_liberation"], by)
+        liberation["size_by_liberation" + suffix] = partial(figures.plot_by_size, sizes, by)
     liberation["volume_and_surface"] = partial(figures.plot_scatter, tables["volume_and_surface"])
     liberation["convergence"] = partial(figures.plot_convergence, tables["convergence"])
     liberation["border_handling"] = partial(figures.plot_border, tables["border_handling"])
@@ -97,7 +112,8 @@ def _sizes(tables: Mapping[str, pd.DataFrame]) -> dict[str, Draw]:
         chosen &= percentiles["sample"] == percentiles["sample"].iloc[0]
     grains = tables["grain_size_distribution"]
     grain_series = grains["phase"].astype(str) + ", by " + grains["basis"].astype(str)
-    by_diameter = classes.assign(series=bases)[diameter]
+    # all bases of the first sample; of the others, which have other colours already, one
+    by_diameter = classes.assign(series=bases)[diameter & (first | amount)]
     by_kind = classes.assign(series=kinds)[amount & first]
     return {
         "size_distribution": partial(figures.plot_size_classes, classes[diameter & amount]),
@@ -115,10 +131,6 @@ def _sizes(tables: Mapping[str, pd.DataFrame]) -> dict[str, Draw]:
 
 def _of(frame: pd.DataFrame, by: str) -> pd.DataFrame:
     return frame[frame["by"] == by]
-
-
-def _volume(frame: pd.DataFrame) -> pd.DataFrame:
-    return _of(frame, "volume_liberation")
 
 
 __all__ = ["FRAME_OF_PLOT", "plots_of"]

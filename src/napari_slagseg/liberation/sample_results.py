@@ -115,7 +115,7 @@ def sample_results(
 def _frames(
     sample: Sample, settings: StatisticSettings, element_fractions: ElementFractions | None
 ) -> Frames:
-    sums = Contributions(sample)
+    sums, sizes = Contributions(sample), Contributions(sample)
     finishing = [
         composition.modal(sums),
         composition.assay(sums, element_fractions),
@@ -124,16 +124,22 @@ def _frames(
         degrees.by_size(sums, settings),
         quantities.key_numbers(sums, settings),
         quantities.needed_particles(sums, settings),
-        distributions.distributions(sums, settings),
         contacts.locking(sums, settings),
         contacts.association(sums),
         recovery.grade_recovery(sums, settings),
         recovery.density_classes(sums, settings),
     ]
+    of_sizes = [quantities.key_sizes(sizes), distributions.distributions(sizes, settings)]
     found = sums.sums(settings)
-    frames: Frames = {}
+    # strata of size would hold fixed what is asked for here
+    found_sizes = sizes.sums(settings, strata=1)
+    frames: Frames = {"liberation_steps": degrees.steps(sample)}
     for finish in finishing:
         frames |= finish(found)
+    for finish in of_sizes:
+        frames |= finish(found_sizes)
+    frames["summary"] = quantities.summary_of(frames)
+    del frames["key_sizes"]
     frames["volume_and_surface"] = degrees.of_each(sample)
     frames["convergence"] = quantities.convergence(sample, settings)
     frames["border_handling"] = quantities.border_handling(sample, settings, frames["summary"])

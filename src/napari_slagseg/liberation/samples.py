@@ -239,7 +239,13 @@ def _keys(frame: pd.DataFrame, columns: list[str]) -> pd.Index:
 
 def _positions(particles: pd.DataFrame, belonging: pd.DataFrame) -> NDArray[np.int64]:
     columns = [name for name in ("section", "label") if name in belonging and name in particles]
-    found = _keys(particles, columns).get_indexer(_keys(belonging, columns))
+    keys = _keys(particles, columns)
+    if not keys.is_unique:
+        raise SlagsegError(
+            f"The particle table has two rows of the {' and '.join(columns)} "
+            f"{keys[keys.duplicated()][0]}, so its contacts belong to neither. Measure again."
+        )
+    found = keys.get_indexer(_keys(belonging, columns))
     return np.asarray(found, dtype=np.int64)
 
 
