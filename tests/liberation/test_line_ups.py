@@ -9,6 +9,7 @@ from napari_slagseg.liberation.line_ups import (
     ParticlePicture,
     draw_line_up,
     first_hits,
+    line_up_places,
     render_particle,
     round_length,
 )
@@ -101,7 +102,7 @@ def test_a_sheet_shows_all_particles_at_one_scale():
         rgba = render_particle(inside, inside.astype(int), (1, 1, 1), {1: RED})
         pictures.append(ParticlePicture(label, rgba, (1.0, 1.0), f"{label}"))
     figure = Figure(figsize=(6, 4))
-    draw_line_up(figure, pictures, columns=3, rows=2, legend=[("ore", RED)])
+    draw_line_up(figure, pictures, columns=3, legend=[("ore", RED)])
     axes, foot = figure.axes
     widths = [abs(i.get_extent()[1] - i.get_extent()[0]) for i in axes.images]
     assert widths == pytest.approx([p.size_um[1] for p in pictures])
@@ -113,8 +114,15 @@ def test_a_sheet_shows_all_particles_at_one_scale():
     a, b = axes.transData.transform([[0, 0], [20, 0]])
     assert on_paper == pytest.approx(b[0] - a[0], rel=0.01)
     assert foot.texts[0].get_text() == "20 µm"
-    with pytest.raises(ValueError, match="do not fit"):
-        draw_line_up(figure, pictures, columns=1, rows=2)
+
+
+def test_particles_stand_in_columns_and_rows_without_touching():
+    sizes = [(2.0, 4.0), (6.0, 1.0), (1.0, 2.0)]
+    centres, sheet = line_up_places(sizes, 2, gap=1.0, caption=0.5)
+    # columns of 4 + 1 and 1 + 1; rows of 6 + 1 and 1 + 1, with 0.5 below each
+    assert centres == [(3.5, 2.5), (3.5, 6.0), (8.5, 2.5)]
+    assert sheet == (10.0, 7.0)
+    assert line_up_places([], 3, gap=1.0, caption=1.0)[0] == []
 
 
 def test_an_empty_sheet_can_be_drawn():

@@ -110,7 +110,7 @@ def test_choosing_a_particle_marks_its_row_and_can_hide_the_others(viewer, proje
     with qtbot.waitSignal(dock.runner.idle, timeout=120_000):
         dock.run([("measure", {"sections": 4})])
     measure = add_measure_dock(viewer)
-    measure.refresh()
+    qtbot.waitUntil(lambda: measure.model.rowCount() == 2, timeout=20_000)
     layer = viewer.layers[layers.PARTICLES_LAYER]
     layer.visible = True
     assert not layer.editable

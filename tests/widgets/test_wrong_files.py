@@ -175,7 +175,7 @@ def test_a_damaged_project_leaves_the_open_one(make_napari_viewer, project, tmp_
     ["placed/cut.json", "steps/measure.json", "tables/particles.csv", "tables/particles.json"],
 )
 def test_damaged_parts_are_told_in_the_dock_and_the_rest_is_shown(
-    make_napari_viewer, project, monkeypatch, name
+    make_napari_viewer, project, monkeypatch, name, qtbot
 ):
     run_step(project, STEPS["measure"])
     (project.folder / name).write_bytes(GARBAGE)
@@ -184,7 +184,9 @@ def test_damaged_parts_are_told_in_the_dock_and_the_rest_is_shown(
         monkeypatch.setattr(f"napari_slagseg.widgets.{module}.show_error", shown.append)
     viewer = make_napari_viewer()
     dock, _ = open_project(viewer, project.folder)
-    assert any(name.partition("/")[2] in text for text in shown)
+    qtbot.waitUntil(
+        lambda: any(name.partition("/")[2] in text for text in shown), timeout=20_000
+    )
     assert layers.PARTICLES_LAYER in viewer.layers or name.startswith("placed")
     assert "ore (target)" in [label.text() for label in dock.legend.findChildren(QLabel)]
     assert dock.session.writable

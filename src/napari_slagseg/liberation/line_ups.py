@@ -26,7 +26,7 @@ REACH = 3
 _LIGHT = np.array([-0.76, -0.46, -0.46])
 """Where the light comes from, (z, y, x): over the left shoulder of who looks along z."""
 
-_AMBIENT = 0.38
+_AMBIENT = 0.45
 _DEEPEST = 0.72
 
 
@@ -181,12 +181,45 @@ def round_length(upper_um: float) -> float:
     return float(max(m for m in (1, 2, 5) if m * power <= upper_um * (1 + 1e-9)) * power)
 
 
+def line_up_places(
+    sizes: Sequence[tuple[float, float]], columns: int, *, gap: float, caption: float
+) -> tuple[list[tuple[float, float]], tuple[float, float]]:
+    """Where particles stand on a sheet: columns as wide and rows as high as they need to be.
+
+    Parameters
+    ----------
+    sizes : sequence of (height, width)
+        Of each particle, row by row of the sheet.
+    columns : int
+    gap, caption : float
+        Room between particles, and below each row, in the unit of `sizes`.
+
+    Returns
+    -------
+    centres : list of (y, x)
+        Down and right from the sheet's upper left corner.
+    sheet : (height, width)
+    """
+    rows = -(-len(sizes) // columns)
+    wide = [max((w for _, w in sizes[c::columns]), default=0.0) + gap for c in range(columns)]
+    high = [max(h for h, _ in sizes[r * columns : (r + 1) * columns]) + gap for r in range(rows)]
+    left = np.concatenate([[0.0], np.cumsum(wide)])
+    top = np.concatenate([[0.0], np.cumsum(np.array(high) + caption)])
+    centres = [
+        (
+            float(top[i // columns]) + high[i // columns] / 2,
+            float(left[i % columns]) + wide[i % columns] / 2,
+        )
+        for i in range(len(sizes))
+    ]
+    return centres, (float(top[-1]), float(left[-1]))
+
+
 def draw_line_up(
     figure: Figure,
     pictures: Sequence[ParticlePicture],
     *,
     columns: int = 8,
-    rows: int = 6,
     legend: Sequence[tuple[str, Colour]] = (),
     title: str = "",
     ground: str = "white",
@@ -199,8 +232,7 @@ def draw_line_up(
     figure : matplotlib Figure
         Is cleared.
     pictures : sequence of ParticlePicture
-        At most ``columns * rows``.
-    columns, rows : int
+    columns : int
         Of the sheet.
     legend : sequence of (name, colour)
     title : str
@@ -209,46 +241,49 @@ def draw_line_up(
     """
     from matplotlib.patches import Patch, Rectangle
 
-    if len(pictures) > columns * rows:
-        raise ValueError(f"{len(pictures)} particles do not fit on {columns} x {rows} places")
     figure.clear()
     figure.set_facecolor(ground)
     axes = figure.add_axes((0.01, 0.08, 0.98, 0.86))
     axes.set_axis_off()
-    largest = max((max(p.size_um) for p in pictures), default=1.0)
-    wide, caption = 1.12 * largest, 0.16 * largest
-    high = wide + caption
-    used = max(1, -(-len(pictures) // columns))
-    axes.set_xlim(0, columns * wide)
-    axes.set_ylim(min(rows, used) * high, 0)
-    axes.set_aspect("equal")
-    for i, picture in enumerate(pictures):
-        x, y = (i % columns + 0.5) * wide, (i // columns) * high + 0.5 * wide
-        height, width = picture.size_um
+    sizes = [picture.size_um for picture in pictures]
+    largest = max((max(size) for size in sizes), default=1.0)
+    # captions keep their size in points, so they need a share of the sheet
+    middle = float(np.median([max(size) for size in sizes])) if sizes else 1.0
+    centres, (height, width) = line_up_places(
+        sizes, columns, gap=0.35 * middle, caption=0.4 * middle
+    )
+    for picture, (y, x) in zip(pictures, centres):
+        h, w = picture.size_um
         axes.imshow(
             picture.rgba,
-            extent=(x - width / 2, x + width / 2, y + height / 2, y - height / 2),
+            extent=(x - w / 2, x + w / 2, y + h / 2, y - h / 2),
             interpolation="antialiased",
         )
-        axes.text(x, y + 0.5 * wide, picture.caption, ha="center", va="top", fontsize=6, color=ink)
-    axes.set_xlim(0, columns * wide)
-    axes.set_ylim(min(rows, used) * high, 0)
+        axes.text(
+            x, y + h / 2 + 0.1 * middle, picture.caption, ha="center", va="top", fontsize=6,
+            color=ink,
+        )  # fmt: skip
+    width, height = max(width, largest), max(height, largest)
+    axes.set_xlim(0, width)
+    axes.set_ylim(height, 0)
+    axes.set_aspect("equal")
     length = round_length(largest)
-    share = length / (columns * wide)
     foot = figure.add_axes((0.01, 0.0, 0.98, 0.07))
     foot.set_axis_off()
     foot.set_xlim(0, 1)
     foot.set_ylim(0, 1)
-    # drawn on the sheet's own axes' width, so that it is as long as it says
+    # the sheet may be narrower than its place: the bar is as long as on the sheet
     axes.apply_aspect()
-    across = axes.get_position().width / foot.get_position().width
-    foot.add_patch(Rectangle((0.01, 0.45), share * across, 0.12, color=ink))
-    foot.text(0.01, 0.38, f"{length:g} µm", va="top", fontsize=7, color=ink)
+    share = length / width * axes.get_position().width / foot.get_position().width
+    foot.add_patch(Rectangle((0.01, 0.5), share, 0.12, color=ink))
+    foot.text(0.01, 0.42, f"{length:g} µm", va="top", fontsize=7, color=ink)
     if legend:
+        keys = [
+            Patch(color=(red / 255, green / 255, blue / 255), label=name)
+            for name, (red, green, blue) in legend
+        ]
         made = foot.legend(
-            handles=[
-                Patch(color=(c[0] / 255, c[1] / 255, c[2] / 255), label=name) for name, c in legend
-            ],
+            handles=keys,
             loc="center right",
             ncols=min(len(legend), 6),
             fontsize=7,
@@ -265,6 +300,7 @@ __all__ = [
     "ParticlePicture",
     "draw_line_up",
     "first_hits",
+    "line_up_places",
     "render_particle",
     "round_length",
 ]

@@ -1,4 +1,4 @@
-"""The measure dock: the particle table, and curves of it."""
+"""The measure dock: target and filters on top, below them table, results and gallery."""
 
 from __future__ import annotations
 
@@ -9,33 +9,51 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtCore import QItemSelectionModel, Qt
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QCheckBox,
+    QComboBox,
     QFileDialog,
     QHBoxLayout,
     QLabel,
+    QProgressBar,
     QPushButton,
     QSizePolicy,
     QSplitter,
-    QTableView,
     QTabWidget,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_slagseg import io
 from napari_slagseg.data import ParticleTable, SlagsegError
+from napari_slagseg.data.colours import Palette, in_palette
 from napari_slagseg.project import Project
 from napari_slagseg.widgets import layers
 from napari_slagseg.widgets.background import Latest
-from napari_slagseg.widgets.particle_model import ParticleModel
+from napari_slagseg.widgets.measuring.choice import Choice
+from napari_slagseg.widgets.measuring.colour_bar import ColourBar
+from napari_slagseg.widgets.measuring.filters import FilterBar
+from napari_slagseg.widgets.measuring.gallery import ParticleGallery
+from napari_slagseg.widgets.measuring.notices import Notices
+from napari_slagseg.widgets.measuring.particle_views import ParticleViews, scale_of
+from napari_slagseg.widgets.measuring.plot_tab import PlotTab
+from napari_slagseg.widgets.measuring.sampling import (
+    Request,
+    Samples,
+    Statistics,
+    Tables,
+    read_tables,
+    samples_for,
+    statistics_of,
+)
+from napari_slagseg.widgets.measuring.scatter import ScatterPlot
+from napari_slagseg.widgets.measuring.table_view import ROWS_FOR_WIDTHS, ParticleTableView
 from napari_slagseg.widgets.picking import label_at, label_in_sight
-from napari_slagseg.widgets.plots import PlotCanvas
 from napari_slagseg.widgets.session import session_of
-from napari_slagseg.workflow import STEPS, ReportConfig, last_config
-from napari_slagseg.workflow.report import results_of
+from napari_slagseg.workflow import STEPS
+from napari_slagseg.workflow.segment import segmented_phase_table
 
 if TYPE_CHECKING:
     import napari
@@ -43,26 +61,21 @@ if TYPE_CHECKING:
 _CLICK_PIXELS = 3
 """Further than this, the mouse was dragged."""
 
-ROWS_FOR_WIDTHS = 50
-"""Rows that the widths of the table's columns are made for."""
-
 SHOWN_ON_HOVER = ("equivalent_diameter_um", "sphericity", "volume_liberation", "surface_liberation")
 
-_SHORT_TITLES = {
-    "volume_liberation": "volume",
-    "surface_liberation": "surface",
-    "surface_liberation_eroded": "surface, eroded",
-    "size_by_liberation": "by size",
-    "size_distribution": "sizes",
-    "volume_and_surface": "scatter",
-}
+RESULT_TABS = ("liberation", "size", "association", "grade-recovery", "stereology")
+
+_MEASURE_AGAIN = (
+    "The table was measured by a version that did not keep the contacts between phases.\n"
+    "Measure again (page Measure of the workflow dock) to see this."
+)
 
 
 class MeasureDock(QWidget):
-    """Particle table and plots, linked with the viewer.
+    """Particles of a project: table, results with their intervals, and gallery.
 
-    Clicking a row takes the viewer to the particle; pointing at a particle in the
-    viewer marks its row, clicking on it chooses it.
+    A row, a point of the scatter plot and a picture of the gallery lead to the particle
+    in the viewer; a particle that is clicked on in the viewer is marked in all of them.
 
     Parameters
     ----------
@@ -74,105 +87,253 @@ class MeasureDock(QWidget):
         self.viewer = napari_viewer
         self.session = session_of(napari_viewer)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.table: ParticleTable | None = None
+        self.tables: Tables | None = None
+        self.samples: Samples | None = None
+        self._asked = 0
         self._about = ""
-        self.latest = Latest(self)
-        self.latest.done.connect(self._state_found)
-        self.model = ParticleModel()
-        self.view = QTableView()
-        self.view.setModel(self.model)
-        self.view.setSortingEnabled(True)
-        self.view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.view.verticalHeader().setVisible(False)
-        # a number of rows, not those in sight: before the dock is laid out, Qt takes all of them
-        # to be in sight, and 150,000 particles would hold the window for minutes
-        self.view.horizontalHeader().setResizeContentsPrecision(ROWS_FOR_WIDTHS)
-        self.view.clicked.connect(lambda index: self.go_to(self.model.label_at(index.row())))
-        self.about = QLabel("Measure a project to see its particles here.")
-        self.about.setWordWrap(True)
+        self._closed = False
+        self.latest, self.statistics = Latest(self), Latest(self)
+        for worker in (self.latest, self.statistics):
+            worker.done.connect(self._done)
+            worker.failed.connect(self._failed)
+            worker.idle.connect(self._say_busy)
+        self.choice = Choice(self)
+        self.views = ParticleViews(napari_viewer)
+        self.filters = FilterBar()
+        self.colours = ColourBar()
+        self.view = ParticleTableView(self.choice)
+        self.model = self.view.particles
+        self.scatter = ScatterPlot(self.choice)
+        self.gallery = ParticleGallery(self.choice)
+        self.notices = Notices()
         self.tabs = QTabWidget()
         self.tabs.setMinimumWidth(400)
-        self.plots: dict[str, PlotCanvas] = {}
-        splitter = QSplitter(Qt.Orientation.Horizontal)
-        splitter.addWidget(self.view)
-        splitter.addWidget(self.tabs)
-        splitter.setStretchFactor(0, 1)
-        splitter.setStretchFactor(1, 1)
-        self.only = QCheckBox("Only the chosen")
-        self.only.setToolTip("hide all other particles in the viewer")
-        self.only.toggled.connect(self._show_only)
-        save_table, save_plot = QPushButton("Save table…"), QPushButton("Save plot…")
-        save_table.setToolTip("a copy of the CSV and of its definitions")
-        save_plot.setToolTip("the shown plot as PNG, SVG or PDF")
-        save_table.clicked.connect(self._save_table)
-        save_plot.clicked.connect(self._save_plot)
-        top = QHBoxLayout()
-        top.addWidget(self.about, 1)
-        top.addWidget(self.only)
-        top.addWidget(save_table)
-        top.addWidget(save_plot)
-        layout = QVBoxLayout(self)
-        layout.addLayout(top)
-        layout.addWidget(splitter, 1)
+        self.plot_tabs = {name: PlotTab("Measure a project to see this.") for name in RESULT_TABS}
+        self._lay_out()
+        self.filters.changed.connect(self.recompute)
+        self.colours.changed.connect(self._colour)
+        for part in (self.view, self.gallery):
+            part.asked_for.connect(self.go_to)
+        self.scatter.pointed_at.connect(self.go_to)
+        self.choice.changed.connect(self._show_choice)
         self.viewer.mouse_move_callbacks.append(self._hover)
         self.viewer.mouse_drag_callbacks.append(self._click)
-        self.session.project_changed.connect(lambda _: self.refresh())
+        self.session.project_changed.connect(self._project_changed)
         self.session.results_changed.connect(self._results_changed)
+        self.refresh()
+
+    def _lay_out(self) -> None:
+        self.about = QLabel("Measure a project to see its particles here.")
+        self.chosen = QLabel()
+        self.only = QCheckBox("Only the chosen")
+        self.only.setToolTip("hide all other particles in the viewer")
+        self.only.toggled.connect(lambda _: self._show_only())
+        self.forget = QToolButton()
+        self.forget.setText("Choose none")
+        self.forget.clicked.connect(self.choice.clear)
+        self.palette_box = QComboBox()
+        self.palette_box.addItem("colours of the legend", "vendor")
+        self.palette_box.addItem("colour-blind-safe", "safe")
+        self.palette_box.setToolTip("colours of the phases, in the viewer and in the gallery")
+        self.palette_box.currentIndexChanged.connect(lambda _: self._recolour_phases())
+        self.busy = QProgressBar()
+        self.busy.setRange(0, 0)
+        self.busy.setTextVisible(False)
+        self.busy.setFixedSize(60, 10)
+        self.busy.setToolTip("computing; the window can be used meanwhile")
+        first, second = QHBoxLayout(), QHBoxLayout()
+        first.addWidget(self.filters, 1)
+        first.addWidget(self.busy)
+        first.addWidget(self.palette_box)
+        second.addWidget(self.about)
+        second.addStretch(1)
+        for widget in (self.chosen, self.forget, self.only, self.colours):
+            second.addWidget(widget)
+        table = QWidget()
+        save_table = QPushButton("Save table…")
+        save_table.setToolTip("the shown rows as CSV, and the definitions of their columns")
+        save_table.clicked.connect(self._save_table)
+        left = QVBoxLayout(table)
+        left.setContentsMargins(0, 0, 0, 0)
+        left.addWidget(self.view, 1)
+        left.addWidget(save_table, 0, Qt.AlignmentFlag.AlignLeft)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self.splitter.addWidget(table)
+        self.splitter.addWidget(self.scatter)
+        self.splitter.setSizes([500, 500])
+        self.tabs.addTab(self.splitter, "table")
+        for name, tab in self.plot_tabs.items():
+            self.tabs.addTab(tab, name)
+        self.tabs.addTab(self.gallery, "gallery")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 4, 6, 4)
+        layout.setSpacing(4)
+        layout.addLayout(first)
+        layout.addLayout(second)
+        layout.addWidget(self.notices)
+        layout.addWidget(self.tabs, 1)
+
+    @property
+    def table(self) -> ParticleTable | None:
+        """Particles that pass the filters, for the chosen target."""
+        return None if self.samples is None else self.samples.particles.table
+
+    def _project_changed(self, _: object) -> None:
+        self.views.ordinary()
+        self.choice.clear()
         self.refresh()
 
     def _results_changed(self, step: str) -> None:
         if step in ("measure", "report", "run"):
             self.refresh()
         else:
+            self.gallery.set_project(self.session.project)
             self._say_what_it_is()
             self._name_particles()
 
     def refresh(self) -> None:
-        """Show the table and curves of the open project."""
+        """Read the tables of the open project anew, and compute all that follows from them."""
         project = self.session.project
+        self.gallery.set_project(project)
         if project is None or not (project.tables / "particles.csv").exists():
             return
-        try:
-            self.table = io.read_particle_table(project.tables / "particles.csv")
-            config = last_config(project, STEPS["report"])
-            results = results_of(project, config if isinstance(config, ReportConfig) else None)
-        except SlagsegError as error:
-            show_error(str(error))
+        self._ask(self.latest, "tables", lambda: (project, read_tables(project)))
+
+    def recompute(self) -> None:
+        """Take the target and the filters as they stand; the last ones asked for win."""
+        if self.tables is None:
             return
-        frame = self.table.frame
-        self.model.set_table(frame, dict(self.table.definitions))
-        self.view.resizeColumnsToContents()
+        try:
+            filters = self.filters.filters()
+        except SlagsegError as error:
+            self.notices.tell([str(error)])
+            return
+        self._asked += 1
+        tables, request = self.tables, Request(self._asked, self.filters.target.names, filters)
+        self._ask(self.latest, "samples", lambda: samples_for(tables, request))
+
+    def _ask(self, worker: Latest, name: str, job: object) -> None:
+        worker.ask(name, job)  # type: ignore[arg-type]
+        self._say_busy()
+
+    def _say_busy(self) -> None:
+        self.busy.setVisible(self.latest.busy or self.statistics.busy)
+
+    def _done(self, name: str, found: object) -> None:
+        if name == "tables":
+            project, tables = found  # type: ignore[misc]
+            if project is self.session.project:
+                self._take_tables(tables)
+        elif name == "state":
+            project, stale = found  # type: ignore[misc]
+            if project is self.session.project and stale:
+                self.about.setText(
+                    f"{self._about} <span style='color:#d55e00'>Out of date: measure again.</span>"
+                )
+        elif isinstance(found, Samples) and found.request.number == self._asked:
+            self._take_samples(found)
+        elif isinstance(found, Statistics) and found.request.number == self._asked:
+            self._take_statistics(found)
+
+    def _failed(self, problem: str) -> None:
+        self.about.setText("The particles cannot be shown.")
+        self.notices.tell([problem])
+        show_error(problem)
+
+    def _take_tables(self, tables: Tables) -> None:
+        first = self.tables is None
+        before = self.filters.target.names
+        self.tables = tables
+        table = tables.particles
+        names = [phase.name for phase in table.table if phase.id]
+        ticked = [name for name in before if name in names] or table.targets
+        blocked = self.filters.blockSignals(True)
+        self.filters.target.set_phases(names, ticked)
+        if first and tables.include_border:
+            self.filters.border.setCurrentIndex(self.filters.border.findData("include"))
+        self.filters.blockSignals(blocked)
+        self.recompute()
+
+    def _take_samples(self, samples: Samples) -> None:
+        self.samples = samples
+        table = samples.particles.table
+        widths = self.model.columnCount() == 0
+        self.model.set_table(table.frame, dict(table.definitions))
+        if widths:
+            self.view.resizeColumnsToContents()
+        self.scatter.set_table(table.frame, dict(table.definitions))
+        self.colours.set_table(table.frame)
+        self.gallery.set_table(table.frame, in_palette(self._phases(), self._palette()))
         self._say_what_it_is()
         self._name_particles()
-        for name, draw in results.plots().items():
-            if name not in self.plots:
-                self.plots[name] = PlotCanvas()
-                words = name.replace("_", " ")
-                tab = self.tabs.addTab(self.plots[name], _SHORT_TITLES.get(name, words))
-                self.tabs.setTabToolTip(tab, words)
-            draw(self.plots[name].fresh_axes())
-            self.plots[name].finish()
+        self._colour()
+        self.notices.tell([samples.problem, *samples.warnings])
+        if samples.problem:
+            for tab in self.plot_tabs.values():
+                tab.say(samples.problem)
+            return
+        tables = self.tables
+        assert tables is not None
+        self._ask(self.statistics, "results", lambda: statistics_of(tables, samples))
+
+    def _take_statistics(self, found: Statistics) -> None:
+        told = self.samples.warnings if self.samples is not None else ()
+        if found.results is None:
+            self.notices.tell([*told, found.problem])
+            for tab in self.plot_tabs.values():
+                tab.say(found.problem)
+            return
+        frames = found.results.frames()
+        shown = {
+            plot: frames[name]
+            for plot, name in found.results.frame_of_plot.items()
+            if name in frames
+        }
+        plots = found.results.plots()
+        for name, tab in self.plot_tabs.items():
+            if plots.get(name):
+                tab.set_plots(plots[name], shown)
+            elif self.tables is not None and self.tables.old:
+                tab.say(_MEASURE_AGAIN)
+            else:
+                tab.say("There are no results of this kind for this target and these filters.")
+        self.notices.tell([*told, *found.results.warnings])
+
+    def _phases(self):  # type: ignore[no-untyped-def]
+        """Phase table of the segmentation, whose colours the viewer shows; else the table's."""
+        assert self.samples is not None
+        return self.samples.particles.table.table
+
+    def _palette(self) -> Palette:
+        return self.palette_box.currentData()
+
+    def _recolour_phases(self) -> None:
+        project = self.session.project
+        if self.samples is not None:
+            frame = self.samples.particles.table.frame
+            self.gallery.set_table(frame, in_palette(self._phases(), self._palette()))
+        if project is not None and layers.PHASES_LAYER in self.viewer.layers:
+            try:
+                table = in_palette(segmented_phase_table(project), self._palette())
+            except SlagsegError as error:
+                show_error(str(error))
+                return
+            self.viewer.layers[layers.PHASES_LAYER].colormap = layers.phase_colormap(table)
 
     def _say_what_it_is(self) -> None:
         project = self.session.project
-        if project is None or self.table is None:
+        if project is None or self.tables is None or self.samples is None:
             return
-        frame = self.table.frame
+        sample, whole = self.samples.particles, self.tables.particles.frame
+        of = "" if len(sample) == len(whole) else f" of {len(whole):,}"
+        touching = int(whole["touches_border"].sum())
         self._about = (
-            f"<b>{len(frame):,} particles</b>, {int(frame['touches_border'].sum()):,} touch the "
-            f"border. Target: {self.table.table.target}."
+            f"<b>{len(sample):,}{of} particles</b>, {touching:,} of all touch the border. "
+            f"Target: {sample.target_name}."
         )
         self.about.setText(self._about)
         # beside the window: the whole segmentation may be looked through for it
-        self.latest.ask("state", lambda: (project, _is_stale(project)))
-
-    def _state_found(self, _: str, result: object) -> None:
-        project, stale = result
-        if project is self.session.project and stale:
-            self.about.setText(
-                f"{self._about} <span style='color:#d55e00'>Out of date: measure again.</span>"
-            )
+        self._ask(self.latest, "state", lambda: (project, _is_stale(project)))
 
     def _name_particles(self) -> None:
         """Let the layer show a particle's numbers under the cursor."""
@@ -180,16 +341,48 @@ class MeasureDock(QWidget):
             return
         frame = self.table.frame
         named = [c for c in ("label", *SHOWN_ON_HOVER) if c in frame]
-        shown = frame[named].rename(columns={"label": "index"})
         layer = self.viewer.layers[layers.PARTICLES_LAYER]
-        layer.features = shown
-        layer.show_selected_label = self.only.isChecked()
+        layer.features = frame[named].rename(columns={"label": "index"})
+        self._show_only()
 
-    def go_to(self, label: int) -> None:
-        """Take the viewer to a particle and mark it."""
-        if self.table is None:
+    def _colour(self) -> None:
+        """Colour the particles by the chosen column, or take the colours away."""
+        name = self.colours.name
+        if not name or self.table is None:
+            self.views.ordinary()
             return
         frame = self.table.frame
+        values = frame[name].to_numpy(np.float64)
+        scale = scale_of(values)
+        definition = self.table.definitions.get(name)
+        self.colours.explain(scale, "" if definition is None else definition.unit)
+        if not self.views.colour_by(name, frame["label"].to_numpy(np.int64), values, scale):
+            show_info("There are no particles in the viewer to colour.")
+
+    def _show_choice(self, by: object) -> None:
+        count = len(self.choice)
+        self.chosen.setText(f"{count:,} chosen" if count else "")
+        self._show_only()
+        if count == 1 and layers.PARTICLES_LAYER in self.viewer.layers:
+            label = int(self.choice.labels[0])
+            self.viewer.layers[layers.PARTICLES_LAYER].selected_label = label
+
+    def _show_only(self) -> None:
+        """Outline the chosen; with the box ticked nothing but them is seen."""
+        only = self.only.isChecked()
+        several = len(self.choice) > 1
+        self.views.show_chosen(self.choice.labels, filled=only and several)
+        particles = self.views.particles
+        if particles is not None:
+            particles.show_selected_label = only and not several
+            if several and only:
+                particles.visible = False
+
+    def go_to(self, label: int) -> None:
+        """Take the viewer to a particle and choose it."""
+        if self.tables is None:
+            return
+        frame = self.tables.particles.frame
         row = frame[frame["label"] == label]
         if row.empty:
             return
@@ -204,17 +397,25 @@ class MeasureDock(QWidget):
         self.viewer.scene.camera.zoom = 0.25 * shorter / max(diameter, 1e-6)
         if layers.PARTICLES_LAYER in self.viewer.layers:
             layer = self.viewer.layers[layers.PARTICLES_LAYER]
-            layer.visible = True
-            layer.selected_label = label
+            layer.visible = self.views.coloured is None
             self.viewer.layers.selection.active = layer
+        self.choice.set([label])
         self.session.particle_chosen.emit(label, True)
 
     def _hover(self, viewer: napari.Viewer, event: object) -> None:
         if self.table is None or layers.PARTICLES_LAYER not in viewer.layers:
             return
-        label = label_in_sight(viewer.layers[layers.PARTICLES_LAYER], event)
+        label = self._label_under(viewer, event, exact=False)
         if label:
             self.mark_row(label)
+
+    def _label_under(self, viewer: napari.Viewer, event: object, *, exact: bool) -> int:
+        layer = viewer.layers[layers.PARTICLES_LAYER]
+        if layer.visible or (not exact and self.views.coloured is None):
+            return (label_at if exact else label_in_sight)(layer, event)
+        if len(event.dims_displayed) == 2:  # type: ignore[attr-defined]
+            return self.views.label_under(event.position)  # type: ignore[attr-defined]
+        return 0
 
     def _click(self, viewer: napari.Viewer, event: object) -> Iterator[None]:
         """Choose the particle that is clicked on; dragging moves the view as ever."""
@@ -229,39 +430,23 @@ class MeasureDock(QWidget):
             return
         if self.table is None or layers.PARTICLES_LAYER not in viewer.layers:
             return
-        layer = viewer.layers[layers.PARTICLES_LAYER]
-        label = label_at(layer, event) if layer.visible else 0
+        label = self._label_under(viewer, event, exact=True)
         if label:
             self.choose(label)
 
     def choose(self, label: int) -> None:
-        """Mark a particle in the table and in the viewer, which stays where it is."""
-        self.mark_row(label)
-        if layers.PARTICLES_LAYER in self.viewer.layers:
-            self.viewer.layers[layers.PARTICLES_LAYER].selected_label = label
+        """Mark a particle everywhere; the viewer stays where it is."""
+        self.choice.set([label])
         self.session.particle_chosen.emit(label, False)
 
-    def _show_only(self, only: bool) -> None:
-        if layers.PARTICLES_LAYER in self.viewer.layers:
-            self.viewer.layers[layers.PARTICLES_LAYER].show_selected_label = only
-
     def mark_row(self, label: int) -> None:
-        """Mark the row of a particle without moving the viewer."""
-        row = self.model.row_of(label)
-        if row is None:
-            return
-        index = self.model.index(row, 0)
-        flags = (
-            QItemSelectionModel.SelectionFlag.ClearAndSelect
-            | QItemSelectionModel.SelectionFlag.Rows
-        )
-        self.view.selectionModel().setCurrentIndex(index, flags)
-        self.view.scrollTo(index, QAbstractItemView.ScrollHint.EnsureVisible)
+        """Mark the row of the particle under the mouse, without choosing it."""
+        self.model.point_at(label)
+        self.view.show_row(label)
 
     def chosen_label(self) -> int | None:
-        """Particle whose row is marked."""
-        rows = self.view.selectionModel().selectedRows()
-        return self.model.label_at(rows[0].row()) if rows else None
+        """The chosen particle, the first of several."""
+        return int(self.choice.labels[0]) if len(self.choice) else None
 
     def _save_table(self) -> None:
         project = self.session.project
@@ -271,36 +456,34 @@ class MeasureDock(QWidget):
         path, _ = QFileDialog.getSaveFileName(self, "Save table", "particles.csv", "CSV (*.csv)")
         if not path:
             return
-        source = project.tables / "particles.csv"
         try:
-            shutil.copyfile(source, path)
-            shutil.copyfile(source.with_suffix(".json"), Path(path).with_suffix(".json"))
+            io.write_frame(path, self.model.frame)
+            definitions = (project.tables / "particles.csv").with_suffix(".json")
+            shutil.copyfile(definitions, Path(path).with_suffix(".json"))
         except OSError as error:
             show_error(f"{path} could not be written: {error.strerror}.")
             return
-        show_info(f"Saved {path} and its definitions.")
-
-    def _save_plot(self) -> None:
-        canvas = self.tabs.currentWidget()
-        if not isinstance(canvas, PlotCanvas):
-            show_error("There is no plot yet: measure first.")
-            return
-        path, _ = QFileDialog.getSaveFileName(
-            self, "Save plot", "plot.png", "PNG (*.png);;SVG (*.svg);;PDF (*.pdf)"
-        )
-        if path:
-            try:
-                io.write_figure(canvas.figure, path)
-            except (SlagsegError, ValueError) as error:
-                show_error(str(error))
+        show_info(f"Saved {len(self.model.frame):,} rows as {path}, and their definitions.")
 
     def closeEvent(self, event: object) -> None:
-        """Stop listening to the viewer."""
+        """Stop listening to the viewer, and what runs."""
+        self.shut()
+        super().closeEvent(event)
+
+    def shut(self) -> None:
+        """Let go of the viewer and of the threads."""
+        if self._closed:
+            return
+        self._closed = True
         if self._hover in self.viewer.mouse_move_callbacks:
             self.viewer.mouse_move_callbacks.remove(self._hover)
             self.viewer.mouse_drag_callbacks.remove(self._click)
+        self.session.project_changed.disconnect(self._project_changed)
+        self.session.results_changed.disconnect(self._results_changed)
+        self.views.close()
+        self.gallery.close_down()
         self.latest.close()
-        super().closeEvent(event)
+        self.statistics.close()
 
 
 def _is_stale(project: Project) -> bool:
@@ -310,4 +493,4 @@ def _is_stale(project: Project) -> bool:
         return True
 
 
-__all__ = ["MeasureDock"]
+__all__ = ["ROWS_FOR_WIDTHS", "MeasureDock"]

@@ -24,7 +24,7 @@ _EXTENTS = ("extent_z_um", "extent_y_um", "extent_x_um")
 _AXES = ("axis_major_um", "axis_intermediate_um", "axis_minor_um")
 
 
-def phase_colours(table: PhaseTable) -> dict[int, Colour]:
+def phase_rgb(table: PhaseTable) -> dict[int, Colour]:
     """Colour of every phase of a table but the background."""
     return {phase.id: phase.rgb for phase in table if phase.id != BACKGROUND}
 
@@ -183,6 +183,6 @@ __all__ = [
     "line_up_legend",
     "particle_pictures",
     "particle_volumes",
-    "phase_colours",
+    "phase_rgb",
     "trimmed",
 ]
