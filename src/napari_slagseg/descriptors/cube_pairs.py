@@ -153,85 +153,98 @@ def _contact_place(key, keys, n_contacts):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _add_many(  # type: ignore[no-untyped-def]
-    k0, k1, k2, k3, k4, k5, k6, k7, cut, edges, bits, keys, weights, n_contacts, codes, corners,
-):  # fmt: skip
-    """`add_cubes` for a cube of three codes or more; `codes` and `corners` have room for 8."""
-    left = np.int64(255)
-    n = 0
-    while left:
-        if left & 1:
-            code = k0
-        elif left & 2:
-            code = k1
-        elif left & 4:
-            code = k2
-        elif left & 8:
-            code = k3
-        elif left & 16:
-            code = k4
-        elif left & 32:
-            code = k5
-        elif left & 64:
-            code = k6
-        else:
-            code = k7
-        own = corners_of(code, k0, k1, k2, k3, k4, k5, k6, k7)
-        left &= ~own
-        edges[code] += cut[own]
-        for i in range(n):
-            if codes[i] >> bits == code >> bits:
-                # pairs between two parts of a particle are in the edges of both
-                theirs = corners[i]
-                weight = (cut[own] + cut[theirs] - cut[own | theirs]) >> 1
-                if weight:
-                    place = _contact_place(_contact_key(code, codes[i], bits), keys, n_contacts)
-                    if place == FULL:
-                        return False
-                    weights[place] += weight
-        codes[n] = code
-        corners[n] = own
-        n += 1
+def add_rare_cubes(  # type: ignore[no-untyped-def]
+    a, b, c, d, places, n, cut, edges, bits, keys, weights, n_contacts, codes, corners
+):
+    """`add_cubes` for cubes of three codes or more; `codes` and `corners` have room for 8."""
+    for i in range(n):
+        x = places[i]
+        k0 = np.int64(a[x])
+        k1 = np.int64(a[x + 1])
+        k2 = np.int64(b[x])
+        k3 = np.int64(b[x + 1])
+        k4 = np.int64(c[x])
+        k5 = np.int64(c[x + 1])
+        k6 = np.int64(d[x])
+        k7 = np.int64(d[x + 1])
+        left = np.int64(255)
+        count = 0
+        while left:
+            if left & 1:
+                code = k0
+            elif left & 2:
+                code = k1
+            elif left & 4:
+                code = k2
+            elif left & 8:
+                code = k3
+            elif left & 16:
+                code = k4
+            elif left & 32:
+                code = k5
+            elif left & 64:
+                code = k6
+            else:
+                code = k7
+            own = corners_of(code, k0, k1, k2, k3, k4, k5, k6, k7)
+            left &= ~own
+            edges[code] += cut[own]
+            for m in range(count):
+                if codes[m] >> bits == code >> bits:
+                    # pairs between two parts of a particle are in the edges of both
+                    theirs = corners[m]
+                    weight = (cut[own] + cut[theirs] - cut[own | theirs]) >> 1
+                    if weight:
+                        key = _contact_key(code, codes[m], bits)
+                        place = _contact_place(key, keys, n_contacts)
+                        if place == FULL:
+                            return False
+                        weights[place] += weight
+            codes[count] = code
+            corners[count] = own
+            count += 1
     return True
 
 
 @njit(cache=True, nogil=True)
 def add_cubes(  # type: ignore[no-untyped-def]
-    a, b, c, d, mixed, other, many, places, n, cut, edges, bits, keys, weights, n_contacts,
-    codes, corners,
-):  # fmt: skip
-    """Add what cubes cut to their codes (`edges`) and to the contacts inside particles.
+    a, mixed, other, many, places, n, cut, edges, bits, keys, weights, n_contacts, rare, inner
+):
+    """Add what cubes of two codes cut to these (`edges`) and to the contacts inside particles.
 
-    Contacts are an open table, `keys` and `weights`. False where it has no room.
+    Contacts are an open table, `keys` and `weights`. Cubes of more codes go to `rare`; how
+    many they are, or `FULL` where there is no room for a contact. `inner` has room for n.
     """
-    last_key = np.int64(0)
-    last_place = np.int64(0)
     slots = (1 << bits) - 1
+    n_rare = 0
+    n_inner = 0
     for i in range(n):
         x = places[i]
         if many[x]:
-            if not _add_many(
-                np.int64(a[x]), np.int64(a[x + 1]), np.int64(b[x]), np.int64(b[x + 1]),
-                np.int64(c[x]), np.int64(c[x + 1]), np.int64(d[x]), np.int64(d[x + 1]),
-                cut, edges, bits, keys, weights, n_contacts, codes, corners,
-            ):  # fmt: skip
-                return False
+            rare[n_rare] = x
+            n_rare += 1
             continue
         weight = cut[mixed[x]]
         one = np.int64(a[x])
         two = np.int64(other[x])
         edges[one] += weight
         edges[two] += weight
-        if one ^ two <= slots:
-            key = _contact_key(one, two, bits)
-            if key != last_key:
-                # as a rule it is that of the cube before
-                last_place = _contact_place(key, keys, n_contacts)
-                if last_place == FULL:
-                    return False
-                last_key = key
-            weights[last_place] += weight
-    return True
+        # those inside a particle come later: a branch here would often be guessed wrong
+        inner[n_inner] = x
+        n_inner += one ^ two <= slots
+    last_key = np.int64(0)
+    last_place = np.int64(0)
+    for i in range(n_inner):
+        x = inner[i]
+        key = _contact_key(np.int64(a[x]), np.int64(other[x]), bits)
+        if key != last_key:
+            # as a rule it is that of the cube before
+            last_place = _contact_place(key, keys, n_contacts)
+            if last_place == FULL:
+                return FULL
+            last_key = key
+        weights[last_place] += cut[mixed[x]]
+    return n_rare
 
 
 @njit(cache=True, nogil=True)
@@ -259,6 +272,7 @@ def add_surface(here, places, n, surface):  # type: ignore[no-untyped-def]
 
 __all__ = [
     "add_cubes",
+    "add_rare_cubes",
     "add_surface",
     "corners_of",
     "cubes_of_many",

@@ -22,6 +22,7 @@ from napari_slagseg.data import Triple
 from napari_slagseg.descriptors.corner_chains import plane_chains
 from napari_slagseg.descriptors.cube_pairs import (
     add_cubes,
+    add_rare_cubes,
     add_surface,
     cubes_of_many,
     mixed_cubes,
@@ -29,7 +30,7 @@ from napari_slagseg.descriptors.cube_pairs import (
     other_codes,
     surface_flags,
 )
-from napari_slagseg.descriptors.line_runs import AHEAD, encode_line, run_starts
+from napari_slagseg.descriptors.line_runs import AHEAD, FULL, encode_line, run_starts
 
 _FEW_ROWS = 1 << 12  # labels in a block, as a rule
 _DONE, _NO_ROWS, _NO_CONTACTS = 0, 1, 2
@@ -128,6 +129,8 @@ def _measure(  # type: ignore[no-untyped-def]
     flags = words.view(np.uint8)
     starts = np.empty(8 * wide + 2, dtype=np.int64)
     places = np.empty(8 * wide + 1, dtype=np.uint32)
+    rare = np.empty(8 * wide, dtype=np.uint32)
+    inner = np.empty(8 * wide, dtype=np.uint32)
     other = np.empty(8 * wide, dtype=planes.dtype)
     last_slot = np.int64(sums.shape[1] - 5)
     part = planes.dtype.type((1 << bits) - 1)
@@ -204,9 +207,15 @@ def _measure(  # type: ignore[no-untyped-def]
                 if n:
                     other_codes(a, b, c, d, other[:n_x])
                     cubes_of_many(a, b, c, d, other, many[:n_x])
-                    if not add_cubes(
-                        a, b, c, d, flags, other, many, places, n, cut, edges, bits, pairs,
-                        weights, n_contacts, codes, corners,
+                    n_rare = add_cubes(
+                        a, flags, other, many, places, n, cut, edges, bits, pairs, weights,
+                        n_contacts, rare, inner,
+                    )  # fmt: skip
+                    if n_rare == FULL:
+                        return _NO_CONTACTS, pieces[:0], points[:0]
+                    if n_rare and not add_rare_cubes(
+                        a, b, c, d, rare, n_rare, cut, edges, bits, pairs, weights, n_contacts,
+                        codes, corners,
                     ):  # fmt: skip
                         return _NO_CONTACTS, pieces[:0], points[:0]
         if p > 1:
