@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from napari_slagseg.liberation.degrees import GRID, liberations
-from napari_slagseg.liberation.estimates import Estimate, certain, estimate, share
-from napari_slagseg.liberation.resampling import Sums, resampled_weights, size_strata
+from napari_slagseg.liberation.estimates import Estimate, certain, estimate, falling, share
+from napari_slagseg.liberation.resampling import Ratios, Sums, resampled_weights, size_strata
 from napari_slagseg.liberation.samples import Sample
 from napari_slagseg.liberation.settings import StatisticSettings
 from napari_slagseg.liberation.stereology.pairs import check_pair, sections_of
@@ -74,7 +74,6 @@ def _resampled(
     every = sparse.vstack(matrices, format="csr")
     value = np.asarray(every.sum(axis=1), dtype=np.float64).ravel()
     squares = np.asarray(every.multiply(every).sum(axis=1), dtype=np.float64).ravel()
-    effective = np.divide(value**2, squares, out=np.zeros_like(value), where=squares > 0)
     chunks = []
     if n > 1:
         strata = size_strata(sizes, settings.size_strata)
@@ -83,7 +82,7 @@ def _resampled(
             for w in resampled_weights(strata, settings.resamples, settings.seed)
         ]
     resampled = np.concatenate(chunks) if chunks else np.zeros((0, len(value)))
-    whole = Sums(value, resampled, effective, settings.level)
+    whole = Sums(value, resampled, squares, settings.level)
     found = {id(sample): Compared(sample, {}) for sample, _ in joined}
     for k, (sample, by, _) in enumerate(kinds):
         found[id(sample)].by[by] = whole[slice(k * _WIDTH, (k + 1) * _WIDTH)]
@@ -114,38 +113,43 @@ def _contributions(
     return sparse.csr_matrix((values, (rows, np.tile(units, len(parts)))), shape=(_WIDTH, n))
 
 
-def _tails(sums: Sums) -> Sums:
-    back = slice(None, None, -1)
-    grid = sums[_TAILS]
-    tails = Sums(
-        np.cumsum(grid.value[back])[back],
-        np.cumsum(grid.resampled[:, back], axis=1)[:, back],
-        grid.effective,
-        grid.level,
-    )
-    return _quotient(tails, sums[slice(_TARGET, _TARGET + 1)])
+def _tails(sums: Sums) -> Ratios:
+    target = sums[slice(_TARGET, _TARGET + 1)]
+    return sums[_TAILS].from_on().divided_by(target, classes=True)
 
 
-def _quotient(above: Sums, below: Sums) -> Sums:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return Sums(
-            np.where(below.value != 0, above.value / below.value, np.nan),
-            np.where(below.resampled != 0, above.resampled / below.resampled, np.nan),
-            np.broadcast_to(below.effective, above.value.shape),
-            above.level,
-        )
-
-
-def _quantities(sums: Sums) -> Sums:
+def _quantities(sums: Sums) -> Ratios:
     """Liberated, locked, mean liberation (of the target); share of the target (of all)."""
     target, whole = sums[slice(_TARGET, _TARGET + 1)], sums[slice(_ALL, _ALL + 1)]
-    parts = [_quotient(sums[slice(k, k + 1)], target) for k in (_LIBERATED, _LOCKED, _MEAN)]
-    parts.append(_quotient(target, whole))
-    return Sums(
+    parts = [
+        sums[slice(_LIBERATED, _LOCKED + 1)].divided_by(target, classes=True),
+        sums[slice(_MEAN, _MEAN + 1)].divided_by(target),
+        target.divided_by(whole),
+    ]
+    return Ratios(
         np.concatenate([p.value for p in parts]),
         np.concatenate([p.resampled for p in parts], axis=1),
         np.concatenate([p.effective for p in parts]),
+        np.concatenate([p.freedom for p in parts]),
         sums.level,
+    )
+
+
+def _against(true: Ratios, apparent: Ratios, divide: bool) -> Ratios:
+    """Difference, or quotient, of apparent and true, resample by resample."""
+    b = min(len(true.resampled), len(apparent.resampled))
+
+    def of(x: Array, y: Array) -> Array:
+        if not divide:
+            return y - x
+        return np.divide(y, x, out=np.full_like(y, np.nan), where=x != 0)
+
+    return Ratios(
+        of(true.value, apparent.value),
+        of(true.resampled[:b], apparent.resampled[:b]),
+        true.effective,
+        np.minimum(true.freedom, apparent.freedom),
+        true.level,
     )
 
 
@@ -184,7 +188,7 @@ def stereology_curves(
     for one in compared(particles, sections, maps, settings):
         for by, sums in one.by.items():
             tails = _tails(sums)
-            band = certain(share(tails), np.isfinite(tails.value) & (GRID <= 0))
+            band = certain(falling(share(tails)), np.isfinite(tails.value) & (GRID <= 0))
             frames.append(_frame(band, sample=one.sample.label, by=by, threshold=GRID))
     return pd.concat(frames, ignore_index=True)
 
@@ -238,19 +242,11 @@ def stereology_bias(
     for one in others:
         for by in (b for b in true.by if b in one.by):
             a, b = _quantities(true.by[by]), _quantities(one.by[by])
-            b_of = min(len(a.resampled), len(b.resampled))
-            differing = Sums(
-                b.value - a.value, b.resampled[:b_of] - a.resampled[:b_of], a.effective, a.level
-            )
-            ratio = _quotient(
-                Sums(b.value, b.resampled[:b_of], b.effective, b.level),
-                Sums(a.value, a.resampled[:b_of], a.effective, a.level),
-            )
             measures = (
                 ("3D", share(a)),
                 ("2D", share(b)),
-                ("difference", estimate(differing)),
-                ("ratio", estimate(ratio)),
+                ("difference", estimate(_against(a, b, divide=False))),
+                ("ratio", estimate(_against(a, b, divide=True))),
             )
             frames += [
                 _frame(

@@ -11,8 +11,8 @@ from scipy import sparse
 
 from napari_slagseg.data import SlagsegError
 from napari_slagseg.liberation.degrees import GRID
-from napari_slagseg.liberation.estimates import Estimate, certain, estimate, share
-from napari_slagseg.liberation.resampling import Sums, resampled_weights, size_strata
+from napari_slagseg.liberation.estimates import Estimate, certain, estimate, falling, share
+from napari_slagseg.liberation.resampling import Ratios, resampled_weights, size_strata
 from napari_slagseg.liberation.samples import Sample
 from napari_slagseg.liberation.settings import StatisticSettings
 from napari_slagseg.liberation.stereology.kernel import SectionKernel
@@ -39,9 +39,9 @@ class Correction:
     label : str
         Of the sections.
     n_sections : int
-    apparent, corrected : Sums
+    apparent, corrected : Ratios
         Shares by class: of area in the sections, of volume in the particles.
-    curve : Sums
+    curve : Ratios
         Corrected liberation curve at `degrees.GRID`.
     steps : int
         Of the EM, see `unfolding.chosen_steps`.
@@ -53,9 +53,9 @@ class Correction:
     kernel: SectionKernel
     label: str
     n_sections: int
-    apparent: Sums
-    corrected: Sums
-    curve: Sums
+    apparent: Ratios
+    corrected: Ratios
+    curve: Ratios
     steps: int
     misfit: float
     warnings: tuple[str, ...]
@@ -79,7 +79,8 @@ class Correction:
 
     def liberation_curve(self) -> pd.DataFrame:
         """Corrected curve: ``sample, by, threshold, value, low, high``."""
-        band = certain(_within(estimate(self.curve)), np.isfinite(self.curve.value) & (GRID <= 0))
+        known = np.isfinite(self.curve.value)
+        band = certain(_within(falling(estimate(self.curve))), known & (GRID <= 0))
         label = f"{self.label}, corrected"
         fixed = {"sample": label, "by": "volume_liberation", "threshold": GRID}
         return pd.DataFrame({**fixed, **band.columns()})
@@ -155,14 +156,18 @@ def correct_sections(
         guess = start_from(many[part], known)
         many_corrected[part] = em_steps(matrices, many[part], guess, steps)
         curves[part] = _curve(many_corrected[part], kernel.tails(of_particles[part]))
-    n = np.full(len(classes), float(areas.shape[0]))
+
+    def ratios(value: Array, resampled: Array) -> Ratios:
+        n = np.full(len(value), _effective(areas))
+        return Ratios(value, resampled, n, n, settings.level)
+
     return Correction(
         kernel=kernel,
         label=sections.label,
         n_sections=len(sections),
-        apparent=Sums(apparent, many, n, settings.level),
-        corrected=Sums(corrected, many_corrected, n, settings.level),
-        curve=Sums(curve, curves, np.full(len(GRID), n[0]), settings.level),
+        apparent=ratios(apparent, many),
+        corrected=ratios(corrected, many_corrected),
+        curve=ratios(curve, curves),
         steps=steps,
         misfit=left,
         warnings=_warnings(kernel, apparent, matrix, steps, left, most_steps, sections.label),
@@ -209,6 +214,12 @@ def _resampled(sections: Sample, areas: sparse.csr_matrix, settings: StatisticSe
     drawn = resampled_weights(strata, settings.resamples, settings.seed)
     sums = np.concatenate([np.asarray((areas.T @ w.T).T) for w in drawn])
     return sums / sums.sum(axis=1, keepdims=True)
+
+
+def _effective(areas: sparse.csr_matrix) -> float:
+    """Effective number of units (Kish 1965)."""
+    whole = np.asarray(areas.sum(axis=1), dtype=np.float64).ravel()
+    return float(whole.sum() ** 2 / (whole**2).sum())
 
 
 def _variance(areas: sparse.csr_matrix, shares: Array) -> Array:
