@@ -8,6 +8,7 @@ from napari_slagseg.segmentation.label_blocks import (
     remove_small_in_blocks,
 )
 from napari_slagseg.segmentation.label_volumes import relabel_sequential, remove_small
+from napari_slagseg.segmentation.perturbation import CHANGES, PerturbedVolume, perturbed
 from napari_slagseg.segmentation.pieces import connected_pieces, label_pieces
 from napari_slagseg.segmentation.separation import (
     Separation,
@@ -30,13 +31,16 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
+    "CHANGES",
     "LabelCounts",
+    "PerturbedVolume",
     "Separation",
     "SeparationCounts",
     "connected_pieces",
     "distance_watershed",
     "label_counts_of_blocks",
     "label_pieces",
+    "perturbed",
     "relabel_sequential",
     "remove_small",
     "remove_small_in_blocks",
