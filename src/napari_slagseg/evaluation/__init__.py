@@ -19,18 +19,28 @@ from napari_slagseg.evaluation.phase_scores import (
     score_classes,
     score_phases,
 )
+from napari_slagseg.evaluation.section_scores import (
+    TABLE_2,
+    MatchedSections,
+    matched_sections,
+    score_sections,
+)
 
 __all__ = [
+    "TABLE_2",
     "Contingency",
+    "MatchedSections",
     "ParticleMatches",
     "average_weighted_error",
     "binary_scores",
     "contingency",
     "match_particles",
     "match_sections",
+    "matched_sections",
     "score_classes",
     "score_descriptors",
     "score_particles",
     "score_partition",
     "score_phases",
+    "score_sections",
 ]
