@@ -162,9 +162,8 @@ def score_sections(
     for name, unit in descriptors:
         for part in matched:
             if name not in part.truth:
-                raise SlagsegError(
-                    f"Sections have no column '{name}'. They have: {', '.join(map(str, part.truth))}."
-                )
+                names = ", ".join(map(str, part.truth))
+                raise SlagsegError(f"Sections have no column '{name}'. They have: {names}.")
         scores = score_descriptors(
             np.concatenate([np.zeros(0), *(m.truth[name].to_numpy(float) for m in matched)]),
             np.concatenate([np.zeros(0), *(m.predicted[name].to_numpy(float) for m in matched)]),
