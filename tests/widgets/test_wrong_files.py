@@ -184,9 +184,7 @@ def test_damaged_parts_are_told_in_the_dock_and_the_rest_is_shown(
         monkeypatch.setattr(f"napari_slagseg.widgets.{module}.show_error", shown.append)
     viewer = make_napari_viewer()
     dock, _ = open_project(viewer, project.folder)
-    qtbot.waitUntil(
-        lambda: any(name.partition("/")[2] in text for text in shown), timeout=20_000
-    )
+    qtbot.waitUntil(lambda: any(name.partition("/")[2] in text for text in shown), timeout=20_000)
     assert layers.PARTICLES_LAYER in viewer.layers or name.startswith("placed")
     assert "ore (target)" in [label.text() for label in dock.legend.findChildren(QLabel)]
     assert dock.session.writable

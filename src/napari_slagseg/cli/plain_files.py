@@ -255,6 +255,20 @@ def separate(console: Console, phases: Path, probability: Path, **values: Any) -
     help="Erosion for a second surface liberation (K 3.3).",
 )
 @click.option(
+    "--grains/--no-grains",
+    default=True,
+    show_default=True,
+    help="Find the grains: connected pieces of a phase in a particle (in volumes).",
+)
+@click.option(
+    "--accessible-depth",
+    "accessible_depth_um",
+    type=click.FloatRange(0),
+    default=0.0,
+    metavar="UM",
+    help="Depth in um below the surface to which phases count as accessible; 0: not measured.",
+)
+@click.option(
     "--out", required=True, type=_FILE, help="CSV file; a JSON file beside it defines the columns."
 )
 @resource_options
@@ -278,6 +292,8 @@ def describe(console: Console, particles: Path, phases: Path, **values: Any) -> 
             section_axis=values["section_axis"],
             sections=values["sections"],
             erosion_voxels=values["erosion_voxels"],
+            grains=values["grains"],
+            accessible_depth_um=values["accessible_depth_um"],
             progress=console.progress,
             cancel=cancel,
             resources=resources(values),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 from napari_slagseg import io
 from napari_slagseg.data import (
     CancelToken,
     ParticleTable,
     Progress,
     SlagsegError,
+    VoxelSize,
     part_of,
 )
 from napari_slagseg.descriptors import (
@@ -32,9 +35,23 @@ def _inputs(project: Project) -> dict[str, str]:
     return found
 
 
-def measuring_costs(erosion_voxels: int) -> BlockCosts:
-    """What `describe_blocks` takes: labels and phases, their codes, and a depth for erosion."""
-    return BlockCosts(bytes_per_voxel=12, halo=erosion_voxels + 1, scratch_bytes_per_voxel=0.3)
+def measuring_costs(
+    erosion_voxels: int,
+    *,
+    grains: bool = False,
+    accessible_depth_um: float = 0.0,
+    voxel_size_um: VoxelSize = (1.0, 1.0, 1.0),
+) -> BlockCosts:
+    """What `describe_blocks` takes: labels and phases, their codes, depths, and grains."""
+    halo = erosion_voxels + 1
+    if accessible_depth_um:
+        halo = max(halo, math.ceil(accessible_depth_um / min(voxel_size_um)) + 1)
+    return BlockCosts(
+        # distances are kept of a block with its surroundings
+        bytes_per_voxel=12 + (8 if grains or accessible_depth_um else 0),
+        halo=halo,
+        scratch_bytes_per_voxel=0.3,
+    )
 
 
 def _write(project: Project, name: str, table: ParticleTable) -> None:
@@ -72,7 +89,12 @@ def run(
             "grains": config.grains,
         },
         (z, y, x),
-        measuring_costs(config.erosion_voxels),
+        measuring_costs(
+            config.erosion_voxels,
+            grains=config.grains,
+            accessible_depth_um=config.accessible_depth_um,
+            voxel_size_um=project.voxel_size_um,
+        ),
         resources,
         part_of(progress, 0.0, 0.7),
         cancel,
@@ -85,6 +107,7 @@ def run(
             blocks,
             erosion_voxels=config.erosion_voxels,
             grains=config.grains,
+            accessible_depth_um=config.accessible_depth_um,
         )
     _write(project, "particles", table)
     if config.sections:

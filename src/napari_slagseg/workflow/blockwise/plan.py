@@ -159,7 +159,12 @@ def _costs(project: Project, step: str) -> BlockCosts:
         return replace(SEPARATION_COSTS, result_bytes_per_voxel=results)
     config = last_config(project, STEP)
     assert isinstance(config, MeasureConfig)
-    return measuring_costs(config.erosion_voxels)
+    return measuring_costs(
+        config.erosion_voxels,
+        grains=config.grains,
+        accessible_depth_um=config.accessible_depth_um,
+        voxel_size_um=project.voxel_size_um,
+    )
 
 
 def _networks(project: Project) -> dict[str, TrainedNetwork]:

@@ -109,6 +109,8 @@ def describe_files(
     section_axis: int | None = None,
     sections: int = 0,
     erosion_voxels: int = 0,
+    grains: bool = True,
+    accessible_depth_um: float = 0.0,
     resources: Resources | None = None,
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
@@ -133,6 +135,10 @@ def describe_files(
         Number of evenly spaced sections; 0 takes every slice.
     erosion_voxels : int
         For the second surface liberation (K 3.3).
+    grains : bool
+        Find the grains of particles in 3D; their table is ``<out>_grains.csv``.
+    accessible_depth_um : float
+        Above 0: the share of each phase that lies so near to its particle's surface.
     resources : Resources or None
         Memory and workers; volumes are measured block by block.
     """
@@ -168,6 +174,8 @@ def describe_files(
             section_axis,
             sections,
             erosion_voxels,
+            grains,
+            accessible_depth_um,
             resources,
             progress,
             cancel,
@@ -220,6 +228,8 @@ def _of_volume(
     section_axis: int | None,
     sections: int,
     erosion_voxels: int,
+    grains: bool,
+    accessible_depth_um: float,
     resources: Resources | None,
     progress: Progress,
     cancel: CancelToken | None,
@@ -237,6 +247,8 @@ def _of_volume(
         "particles": [str(particles), stamp(particles)],
         "phases": [str(phases), stamp(phases)],
         "erosion": erosion_voxels,
+        "grains": grains,
+        "accessible": accessible_depth_um,
         "out": out.name,
     }
     with open_run(
@@ -244,7 +256,12 @@ def _of_volume(
         "describe",
         decides,
         (z, y, x),
-        measuring_costs(erosion_voxels),
+        measuring_costs(
+            erosion_voxels,
+            grains=grains,
+            accessible_depth_um=accessible_depth_um,
+            voxel_size_um=spacing,
+        ),
         resources,
         progress,
         cancel,
@@ -257,7 +274,15 @@ def _of_volume(
             table = _table_of_legend(legend, target, phases)
         if section_axis is None:
             return descriptors.describe_blocks(
-                labels, ids, spacing, table, run, erosion_voxels=erosion_voxels, part=(0.1, 1.0)
+                labels,
+                ids,
+                spacing,
+                table,
+                run,
+                erosion_voxels=erosion_voxels,
+                grains=grains,
+                accessible_depth_um=accessible_depth_um,
+                part=(0.1, 1.0),
             )
         length = labels.shape[section_axis]
         every = sections == 0 or sections >= length
