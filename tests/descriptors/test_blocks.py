@@ -67,35 +67,42 @@ def sums_in_blocks(labels, phases, edges):
 
 
 LABELS, BLOB_PHASES = blobs()
+DEPTHS = {0: 0.0, 1: 2.2, 3: 4.0}
 WHOLE = {
-    layers: table_in_blocks(LABELS, BLOB_PHASES, SHAPE, erosion_voxels=layers)
-    for layers in (0, 1, 3)
+    layers: table_in_blocks(
+        LABELS, BLOB_PHASES, SHAPE, erosion_voxels=layers, accessible_depth_um=depth
+    )
+    for layers, depth in DEPTHS.items()
 }
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     edges=st.tuples(st.integers(1, 19), st.integers(1, 22), st.integers(1, 24)),
     threads=st.integers(1, 4),
     layers=st.sampled_from([0, 1, 3]),
 )
-def test_any_blocks_give_the_rows_of_the_whole(edges, threads, layers):
-    if np.prod([-(-n // e) for n, e in zip(SHAPE, edges)]) > 600:
-        edges = tuple(max(e, 4) for e in edges)
-    found = table_in_blocks(LABELS, BLOB_PHASES, edges, threads, erosion_voxels=layers)
+def test_any_blocks_give_the_tables_of_the_whole(edges, threads, layers):
+    if np.prod([-(-n // e) for n, e in zip(SHAPE, edges)]) > 150:
+        edges = tuple(max(e, 5) for e in edges)
+    found = table_in_blocks(
+        LABELS, BLOB_PHASES, edges, threads,
+        erosion_voxels=layers, accessible_depth_um=DEPTHS[layers],
+    )  # fmt: skip
     assert_same(found, WHOLE[layers])
 
 
-@settings(max_examples=15, deadline=None)
-@given(seed=st.integers(0, 1000), edge=st.integers(2, 11), density=st.floats(0.02, 0.9))
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 1000), edge=st.integers(3, 11), density=st.floats(0.02, 0.9))
 def test_scattered_voxels_in_blocks(seed, edge, density):
     """Labels that fall to pieces, with holes and gaps: nothing of a particle is connected."""
     rng = np.random.default_rng(seed)
     shape = (11, 12, 13)
     labels = np.where(rng.random(shape) < density, rng.integers(1, 6, shape) ** 5, 0)
     phases = rng.integers(-1, 4, shape).astype(np.int16)
-    found = table_in_blocks(labels, phases, edge, 2, erosion_voxels=1)
-    assert_same(found, table_in_blocks(labels, phases, shape, erosion_voxels=1))
+    options = {"erosion_voxels": 1, "accessible_depth_um": 1.6}
+    found = table_in_blocks(labels, phases, edge, 2, **options)
+    assert_same(found, table_in_blocks(labels, phases, shape, **options))
 
 
 @pytest.mark.parametrize("edges", [SHAPE, (5, 6, 7), (18, 2, 3)])
