@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from napari_slagseg.liberation.resampling import Ratios, Sums
+from napari_slagseg.liberation.resampling import Sums
 
 Array = NDArray[np.float64]
 
@@ -30,7 +30,7 @@ class Estimate:
         return Estimate(self.value[index], self.low[index], self.high[index])
 
 
-def estimate(sums: Sums | Ratios) -> Estimate:
+def estimate(sums: Sums) -> Estimate:
     """Percentile interval of each value, NaN where under half of the resamples have one.
 
     Plain percentile intervals of few particles are too short. They are taken further out,
@@ -38,7 +38,8 @@ def estimate(sums: Sums | Ratios) -> Estimate:
     the effective number N_e of particles (the expanded percentile interval, Hesterberg 2015,
     The American Statistician 69, 371-386). One particle alone tells no spread: NaN.
     """
-    t = stats.t.ppf((1 + sums.level) / 2, np.maximum(sums.freedom - 1, 1.0))
+    freedom = sums.effective if sums.freedom is None else sums.freedom
+    t = stats.t.ppf((1 + sums.level) / 2, np.maximum(freedom - 1, 1.0))
     tail = np.where(np.isfinite(t), stats.norm.sf(t), (1 - sums.level) / 2)
     ordered = np.sort(sums.resampled, axis=0)  # NaN last
     low, high = _quantiles(ordered, tail), _quantiles(ordered, 1 - tail)
@@ -46,7 +47,7 @@ def estimate(sums: Sums | Ratios) -> Estimate:
     return Estimate(sums.value, np.where(gone, np.nan, low), np.where(gone, np.nan, high))
 
 
-def share(sums: Ratios) -> Estimate:
+def share(sums: Sums) -> Estimate:
     """Interval of shares, which lie between 0 and 1.
 
     A share of 0 (or 1) is the same in every resample, and the bootstrap would call it
