@@ -9,7 +9,8 @@ from napari_slagseg.data import MineralMap, Phase, PhaseTable, SlagsegError, pha
 from napari_slagseg.project import Project
 from napari_slagseg.workflow import STEPS, make_config, run_step
 from napari_slagseg.workflow.measured_sections import erosion_in_pixels, map_in_classes
-from napari_slagseg.workflow.report import _summary_tables, results_of
+from napari_slagseg.workflow.report import results_of
+from napari_slagseg.workflow.reporting.markdown import summary_tables
 from napari_slagseg.workflow.segment import table_to_json
 
 COATED = slice(4, 16)
@@ -128,7 +129,7 @@ def test_the_map_loses_a_rim_as_deep_as_the_volume_does():
 
 
 def test_the_report_is_tables_and_no_programmer_s_words(project):
-    lines = _summary_tables(
+    lines = summary_tables(
         {
             "particles": 1234,
             "without_marker": 3,

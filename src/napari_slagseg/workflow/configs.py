@@ -354,16 +354,77 @@ class MeasureConfig(StepConfig):
 
 
 class ReportConfig(StepConfig):
-    """Draw the curves and write the report."""
+    """Compute all results with their intervals, draw them and write the report."""
 
+    target: tuple[str, ...] = Field(
+        default=(),
+        description="target phase, or several that count as one; none given: the one measured with",
+    )
+    min_size_um: float = Field(
+        default=0.0, ge=0, description="smallest equivalent diameter that takes part, in um"
+    )
+    max_size_um: float | None = Field(
+        default=None, gt=0, description="largest one; none given: no limit"
+    )
+    border: Literal["exclude", "weighted", "include"] = Field(
+        default="exclude",
+        description="particles that touch the border: leave them out (exclude), leave them out "
+        "and count the others by their Miles-Lantuejoul weights, or include them as if whole",
+    )
     include_border: bool = Field(
-        default=False, description="count particles that touch the border of the volume, too"
+        default=False, description="the same as border include, as earlier versions called it"
+    )
+    locked: Literal["all", "without", "only"] = Field(
+        default="all", description="particles that hold target but show none at their surface"
+    )
+    class_edges: tuple[Fraction, ...] = Field(
+        default=(), description="edges of the liberation classes, 0 to 1; none given: tenths"
+    )
+    group_edges: tuple[Fraction, ...] = Field(
+        default=(0.3, 0.9),
+        description="locked below the first, liberated from the second on, middlings between",
     )
     size_edges_um: tuple[float, ...] = Field(
         default=(),
         description="edges of the size classes in um, classes for particles beyond them are "
         "added; none given: chosen",
     )
+    density_edges: tuple[float, ...] = Field(
+        default=(), description="edges of the density classes in g/cm3; none given: chosen"
+    )
+    resamples: int = Field(
+        default=1000, ge=0, le=100_000, description="bootstrap resamples; 0 gives no intervals"
+    )
+    level: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.95, description="coverage that the intervals aim at"
+    )
+    seed: int = Field(default=0, ge=0, description="seed of the resamples")
+    html: bool = Field(default=True, description="write report.html, the page with everything")
+    xlsx: bool = Field(
+        default=False, description="write all tables as one workbook, too (the extra xlsx)"
+    )
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> ReportConfig:
+        if self.include_border and self.border == "weighted":
+            raise SlagsegError(
+                "Particles at the border cannot be weighted and included at once. Choose one."
+            )
+        if self.max_size_um is not None and self.max_size_um < self.min_size_um:
+            raise SlagsegError(
+                f"No particle is at least {self.min_size_um:g} and at most {self.max_size_um:g} um "
+                "large. Give a largest size above the smallest."
+            )
+        if len(self.group_edges) != 2 or not self.group_edges[0] < self.group_edges[1]:
+            raise SlagsegError(
+                "Locked, middlings and liberated need two rising edges, for example 0.3,0.9."
+            )
+        return self
+
+    @property
+    def border_rule(self) -> Literal["exclude", "weighted", "include"]:
+        """What is done with particles that touch the border."""
+        return "include" if self.include_border else self.border
 
 
 __all__ = [

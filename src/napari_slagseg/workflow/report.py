@@ -1,4 +1,4 @@
-"""Step 7: curves, figures, scores, and a page that says what was found."""
+"""Step 7: all results with their intervals, figures, scores, and pages that say what was found."""
 
 from __future__ import annotations
 
@@ -8,15 +8,40 @@ from typing import Any
 import numpy as np
 
 from napari_slagseg import io
-from napari_slagseg.data import CancelToken, Progress, ProgressEvent, SlagsegError, values_at
+from napari_slagseg.data import (
+    CancelToken,
+    Progress,
+    ProgressEvent,
+    SlagsegError,
+    part_of,
+    stop_if_cancelled,
+    values_at,
+)
+from napari_slagseg.data.colours import phase_colours
 from napari_slagseg.evaluation import score_particles, score_phases
 from napari_slagseg.liberation import LiberationResults, liberation_results
 from napari_slagseg.project import Project
+from napari_slagseg.project.journal import now
 from napari_slagseg.workflow.annotate import split
 from napari_slagseg.workflow.configs import ReportConfig
+from napari_slagseg.workflow.reporting.dictionary import dictionary_json, dictionary_of
+from napari_slagseg.workflow.reporting.drawing import drawn, save
+from napari_slagseg.workflow.reporting.layout import arranged
+from napari_slagseg.workflow.reporting.markdown import markdown_of
+from napari_slagseg.workflow.reporting.methods import methods_of
+from napari_slagseg.workflow.reporting.page import PageContent, page_of
+from napari_slagseg.workflow.reporting.project_tables import (
+    agreement_tables,
+    map_table,
+    tiles_of,
+)
+from napari_slagseg.workflow.reporting.provenance import provenance
+from napari_slagseg.workflow.reporting.statistics import (
+    ProjectResults,
+    project_results,
+    stored_tables,
+)
 from napari_slagseg.workflow.step import Step, StepResult
-
-FIGURE_FORMATS = ("png", "svg")
 
 
 def _inputs(project: Project) -> dict[str, str]:
@@ -35,21 +60,12 @@ def _inputs(project: Project) -> dict[str, str]:
 def results_of(project: Project, config: ReportConfig | None = None) -> LiberationResults:
     """Liberation curves and size classes from the stored tables."""
     chosen = config or ReportConfig()
-
-    def table(name: str) -> Any:
-        path = project.tables / f"{name}.csv"
-        return io.read_particle_table(path) if path.exists() else None
-
-    particles = table("particles")
-    if particles is None:
-        raise SlagsegError(
-            f"Project {project.folder} has no particle table yet. Run 'measure' first."
-        )
+    tables = stored_tables(project)
     return liberation_results(
-        particles,
-        sections=table("sections"),
-        maps=table("map_sections"),
-        include_border=chosen.include_border,
+        tables["particles"],
+        sections=tables.get("sections"),
+        maps=tables.get("map_sections"),
+        include_border=chosen.border_rule == "include",
         size_edges_um=chosen.size_edges_um or None,
     )
 
@@ -83,119 +99,89 @@ def held_out_scores(project: Project) -> dict[str, Any]:
 def run(
     project: Project, config: ReportConfig, progress: Progress, cancel: CancelToken | None
 ) -> StepResult:
-    """Write curves as CSV, figures as PNG and SVG, ``scores.json`` and ``report.md``."""
-    progress(ProgressEvent("computing the curves", 0.0))
-    results = results_of(project, config)
-    for name, frame in results.frames().items():
+    """Write tables, figures, ``scores.json``, ``provenance.json`` and the pages.
+
+    Every table of the results is a CSV in ``tables``, every plot a PNG and an SVG in ``figures``;
+    ``dictionary.json`` says what the columns are. ``report.html`` holds all; ``report.md`` is
+    short.
+    """
+    progress(ProgressEvent("computing the results", 0.0))
+    found = project_results(project, config)
+    frames = found.results.frames()
+    for name, frame in frames.items():
         io.write_frame(project.tables / f"{name}.csv", frame)
+    stop_if_cancelled(cancel)
     progress(ProgressEvent("scoring the held-out truth", 0.3))
     scores = held_out_scores(project)
     io.write_json(project.tables / "scores.json", scores)
-    figures = results.figures()
-    for i, (name, figure) in enumerate(figures.items()):
-        progress(ProgressEvent(f"drawing {name}", 0.5 + 0.4 * i / len(figures)))
-        for kind in FIGURE_FORMATS:
-            io.write_figure(figure, project.figures / f"{name}.{kind}")
-    io.write_text(project.folder / "report.md", _page(project, scores, list(figures)))
+    images = _figures(project, found.results.plots(), part_of(progress, 0.4, 0.9), cancel)
+    progress(ProgressEvent("writing the report", 0.9))
+    values = provenance(project, config)
+    io.write_json(project.folder / "provenance.json", values)
+    meanings = dictionary_of(found.tables, frames)
+    io.write_json(project.tables / "dictionary.json", dictionary_json(meanings))
+    warnings = found.results.warnings
+    page = project.folder / "report.html"
+    if config.html:
+        io.write_text(page, page_of(_content(project, found, scores, images, values)))
+    else:
+        page.unlink(missing_ok=True)
+    if config.xlsx:
+        listed = {**{name: table.frame for name, table in found.tables.items()}, **frames}
+        io.write_workbook(project.tables / "report.xlsx", listed, meanings)
+    text = markdown_of(project, scores, list(images), warnings, page=config.html)
+    io.write_text(project.folder / "report.md", text)
+    written = page if config.html else project.folder / "report.md"
     return StepResult(
-        summary={"scores": scores, "figures": list(figures)},
-        message=f"Report written to {project.folder / 'report.md'}.",
+        summary={"scores": scores, "figures": list(images)},
+        message=f"Report written to {written}.",
+        warnings=warnings,
     )
 
 
-def _number(value: Any) -> str:
-    return "n/a" if value is None or value != value else f"{value:.3f}"
+def _figures(
+    project: Project,
+    plots: Mapping[str, Mapping[str, Any]],
+    progress: Progress,
+    cancel: CancelToken | None,
+) -> dict[str, str]:
+    """Draw and store every plot; for the page, by name."""
+    listed = {name: draw for of_tab in plots.values() for name, draw in of_tab.items()}
+    images = {}
+    for i, (name, draw) in enumerate(listed.items()):
+        stop_if_cancelled(cancel)
+        progress(ProgressEvent(f"drawing {name.replace('_', ' ')}", i / len(listed)))
+        images[name] = save(drawn(draw), project.figures, name)
+    return images
 
 
-_WORDS = {
-    "particles": "particles",
-    "markers": "markers",
-    "without_marker": "particles without a marker",
-    "removed_small": "removed as too small",
-    "threshold": "marker threshold",
-    "touching_border": "particles that touch the border",
-    "target": "target phase",
-    "target_share_of_particles": "target share of all particles",
-}
-"""What the numbers of a step's summary are called on the page."""
-
-_TABLES = {
-    "volume_shares": ("phase", "share of the volume"),
-    "threshold_f1_match": ("marker threshold", "F1_match with the maps' particles"),
-}
-"""Headings of its tables."""
-
-
-def _words(name: str, value: Any) -> str:
-    if value is None:
-        return "n/a"
-    if isinstance(value, float):
-        share = "share" in name
-        return f"{value:.2%}" if share else f"{value:.3f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def _summary_tables(summary: Mapping[str, Any]) -> list[str]:
-    """Summary of a step as tables: its single numbers, then its numbers by phase."""
-    lines = ["| | |", "| --- | --- |"]
-    lines += [
-        f"| {_WORDS.get(name, name.replace('_', ' '))} | {_words(name, value)} |"
-        for name, value in summary.items()
-        if not isinstance(value, (Mapping, list))
-    ]
-    for name, values in summary.items():
-        if isinstance(values, Mapping):
-            of, title = _TABLES.get(name, ("phase", name.replace("_", " ")))
-            lines += ["", f"| {of} | {title} |", "| --- | --- |"]
-            lines += [f"| {phase} | {_words(name, value)} |" for phase, value in values.items()]
-    lines += ["", *(f"*{w}*" for w in summary.get("warnings", []))]
-    return lines if lines[-1] else lines[:-1]
-
-
-def _page(project: Project, scores: dict[str, Any], figures: list[str]) -> str:
-    """Report as a page of Markdown."""
-    entry = project.description.ct
-    lines = [
-        f"# {project.description.name}",
-        "",
-        f"CT: `{entry.path}`, {' x '.join(map(str, entry.shape))} voxels of "
-        f"{' x '.join(f'{edge:g}' for edge in entry.voxel_size_um)} um (z, y, x). "
-        f"Target phase: **{project.description.target}**.",
-        "",
-        "## Maps",
-        "",
-        "| map | placed | score | accepted cutouts | remark |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    for name, placed in project.placed_maps().items():
-        accepted = sum(c.accepted for c in placed.cutouts)
-        lines.append(
-            f"| {name} | {'yes' if placed.placed else 'no'} | {placed.score:.3f} | "
-            f"{accepted} of {len(placed.cutouts)} | {placed.reason} |"
-        )
-    for step, title in (("segment", "Segmentation"), ("measure", "Particles")):
-        record = project.record(step)
-        if record is not None:
-            lines += ["", f"## {title}", "", *_summary_tables(record.summary)]
-    if scores:
-        lines += [
-            "",
-            "## Agreement with the maps",
-            "",
-            "On voxels known from the placed maps; the held-out part took no part in training.",
-            "",
-            "| part | Dice (particles) | accuracy (phases) | F1_match (sections) |",
-            "| --- | --- | --- | --- |",
-        ]
-        for part, values in scores.items():
-            lines.append(
-                f"| {part.replace('_', ' ')} | {_number(values['phases']['dice'])} | "
-                f"{_number(values['phases']['accuracy'])} | "
-                f"{_number(values['particles']['f1_match'])} |"
-            )
-    lines += ["", "## Figures", ""]
-    lines += [f"![{name.replace('_', ' ')}](figures/{name}.png)\n" for name in figures]
-    return "\n".join(lines) + "\n"
+def _content(
+    project: Project,
+    found: ProjectResults,
+    scores: Mapping[str, Any],
+    images: Mapping[str, str],
+    values: Mapping[str, Any],
+) -> PageContent:
+    config = ReportConfig.model_validate(values["report"])
+    frames = found.results.frames()
+    tabs = {plot: tab for tab, plots in found.results.plots().items() for plot in plots}
+    particles = found.samples["particles"]
+    return PageContent(
+        title=project.description.name,
+        subtitle=f"Particles and liberation in 3D. Report of {now()[:16].replace('T', ' ')} UTC, "
+        f"napari-slagseg {values['versions'].get('napari-slagseg', '')}.",
+        tiles=tiles_of(project, particles, frames),
+        warnings=found.results.warnings,
+        sections=arranged({name: len(frame) for name, frame in frames.items()}, images, tabs),
+        frames=frames,
+        figures=images,
+        agreement=agreement_tables(project, scores),
+        maps=map_table(project),
+        table=particles.table.table,
+        colours=phase_colours(particles.table.table),
+        methods=methods_of(values, found.counts(), config),
+        provenance=values,
+    )
 
 
 STEP = Step(

@@ -1,0 +1,1 @@
+"""Parts of the report: statistics, pages, methods, provenance, dictionary."""
