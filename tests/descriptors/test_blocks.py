@@ -22,6 +22,7 @@ from napari_slagseg.descriptors import describe_blocks, describe_particles, desc
 from napari_slagseg.descriptors.block_sums import CORNERS, MeasureBlock, merged
 from napari_slagseg.descriptors.labels_present import PhaseSlots
 from napari_slagseg.descriptors.surface_weights import DIRECTIONS, pair_weights
+from napari_slagseg.workflow.blockwise.store import FileStore
 
 PHASES = phase_table_of(
     ["background", "target", "rest", "minor"], ["#000000", "#d55e00", "#56b4e9", "#009e73"]
@@ -288,6 +289,27 @@ def test_stages_can_be_sent_to_other_processes():
         np.testing.assert_array_equal(values, there[name])
     for name, values in task.store.get(CORNERS, block).items():
         np.testing.assert_array_equal(values, copy.store.get(CORNERS, block)[name])
+
+
+class Elsewhere(ThreadRun):
+    """Sends every task through a pickle; blocks keep their arrays in files."""
+
+    def __init__(self, grid, folder):
+        super().__init__(grid)
+        self.store = FileStore(folder)
+
+    def stage(self, name, task, **options):
+        """Call a copy of the task."""
+        return super().stage(name, pickle.loads(pickle.dumps(task)), **options)
+
+
+def test_all_stages_in_other_processes_give_the_same(tmp_path):
+    run = Elsewhere(BlockGrid.of(SHAPE, (9, 8, 12)), tmp_path)
+    found = describe_blocks(
+        LABELS, BLOB_PHASES, SPACING, PHASES, run,
+        erosion_voxels=1, accessible_depth_um=DEPTHS[1],
+    )  # fmt: skip
+    assert_same(found, WHOLE[1])
 
 
 def test_a_run_over_another_shape_is_refused():

@@ -3,10 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 from napari_slagseg.descriptors.definitions import ERODED_COLUMN, definitions, fraction_columns
+from napari_slagseg.descriptors.mask_area import surface_area
 from napari_slagseg.descriptors.particles import (
     describe_blocks,
     describe_particles,
-    surface_area,
 )
 from napari_slagseg.descriptors.plane_sections import describe_planes
 from napari_slagseg.descriptors.planes import (

@@ -111,10 +111,10 @@ class SumGrains:
     def __call__(self, block: Block, given: Any, /) -> BlockResult:
         """Sum; `given` maps this block and higher neighbours to the numbers of their pieces."""
         outer, inner = _around(block, self.grid.shape)
+        runs = self.pieces.again(block)  # may read the block once more: before it is held here
         labels, phases = self.source.read(outer)
         slots = self.source.slots
         slot_of = slots.lookup(phases.dtype)
-        runs = self.pieces.again(block)
         neighbours = self._faces(block, given)
         own = given[block.index]
         numbers = np.unique(np.concatenate([own, *(f.ravel() for _, f in neighbours)]))

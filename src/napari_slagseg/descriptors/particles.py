@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
 from napari_slagseg.data import (
-    Block,
     BlockGrid,
     BlockRun,
     CancelToken,
@@ -22,21 +17,6 @@ from napari_slagseg.data import (
     VoxelSize,
     checked_voxel_size,
     no_progress,
-)
-from napari_slagseg.descriptors.definitions import definitions
-from napari_slagseg.descriptors.formulas import (
-    ball_diameter,
-    ball_surface,
-    border_weight,
-    mean_density,
-    ratio,
-)
-from napari_slagseg.descriptors.phase_columns import (
-    ERODED_COLUMN,
-    accessible_columns,
-    fraction_columns,
-    grain_columns,
-    surface_fraction_columns,
 )
 from napari_slagseg.descriptors.surface_weights import pair_weights
 
@@ -148,7 +128,15 @@ def describe_particles(
         from numba import get_num_threads
 
         threads = get_num_threads()
-    grid = blocks_in_memory(particles.shape, threads, checked_erosion(erosion_voxels))
+    # what is read around a block is to be less than the block
+    spacing = checked_voxel_size(voxel_size_um)
+    halo = checked_erosion(erosion_voxels)
+    if accessible_depth_um:
+        from napari_slagseg.descriptors.accessible import checked_depth, reach_voxels
+
+        reach = reach_voxels(checked_depth(accessible_depth_um, spacing), spacing)
+        halo = max(halo, min(max(reach), *particles.shape))
+    grid = blocks_in_memory(particles.shape, threads, halo)
     run = ThreadRun(grid, threads, progress, cancel)
     return describe_blocks(
         particles, phases, voxel_size_um, table, run,
@@ -211,7 +199,9 @@ def describe_blocks(
     of phases that touch in one. Who calls holds about 16 (14 + 3 phases) bytes for each particle
     in each block it lies in, and 64 for each pair of its phases that touch there. The
     corners that boxes are fitted to lie in the run's store: 0.2 bytes a voxel for
-    particles of 24 voxels, less for larger ones.
+    particles of 24 voxels, less for larger ones. Grains and accessible shares take a worker
+    up to 16 bytes a voxel of the block (with what is read around it), grains the caller about
+    150 for each grain in each block.
     """
     # numba takes a second to import: only those who measure wait for it
     from napari_slagseg.descriptors.accessible import (
@@ -220,14 +210,14 @@ def describe_blocks(
         checked_depth,
     )
     from napari_slagseg.descriptors.block_sums import MeasureBlock, merged
-    from napari_slagseg.descriptors.box_stage import FERETS, fitted_boxes
-    from napari_slagseg.descriptors.contacts import contact_table
-    from napari_slagseg.descriptors.grains import grain_sums, grain_table, grains_of_particles
+    from napari_slagseg.descriptors.box_stage import fitted_boxes
+    from napari_slagseg.descriptors.grains import grain_sums
     from napari_slagseg.descriptors.labels_present import (
         check_known_phases,
         check_label_type,
         phase_slots,
     )
+    from napari_slagseg.descriptors.particle_columns import Measured, measured_table
 
     particles, phases = checked_shapes(particles, phases, 3)
     spacing = checked_voxel_size(voxel_size_um)
@@ -243,7 +233,7 @@ def describe_blocks(
         )
     weights, unit = pair_weights(spacing)
     task = MeasureBlock(particles, phases, slots, tuple(weights.tolist()), layers, run.store)
-    measured, near, separated = (
+    counted, near, separated = (
         part[0] + share * (part[1] - part[0]) for share in (0.3, 0.4 if depth_um else 0.3, 0.6)
     )
     results = run.stage(
@@ -252,7 +242,7 @@ def describe_blocks(
         # a volume without voxels has no blocks to measure
         blocks=None if min(shape) else [],
         says="measuring voxels",
-        part=(part[0], measured),
+        part=(part[0], counted),
     )
     check_known_phases(
         (phase for result in results.values() for phase in result["strange"].tolist()), table
@@ -263,128 +253,16 @@ def describe_blocks(
     accessible = None
     if depth_um:
         counting = CountAccessible(particles, phases, slots, spacing, depth_um)
-        accessible = accessible_counts(counting, run, labels_of, sums.labels, (measured, near))
+        accessible = accessible_counts(counting, run, labels_of, sums.labels, (counted, near))
     found = None
     if grains:
         found = grain_sums(particles, phases, slots, sums.labels, weights, run, (near, separated))
     shapes = fitted_boxes(run, labels_of, sums.labels, sums.low, spacing, (separated, part[1]))
 
-    n_voxels = sums.counts.sum(axis=1)
-    n_target = sums.counts[:, slots.target]
-    voxel_volume = float(np.prod(spacing))
-    volume = n_voxels * voxel_volume
-    outside = sums.outside()
-    interface = sums.between(slots.target) * unit
-    surface = outside.sum(axis=1) * unit
-    at_border = ((sums.low == 0) | (sums.high == np.array(shape) - 1)).any(axis=1)
-    extent = sums.high - sums.low + 1
-    density = mean_density(sums.counts, slots.densities(table))
-    columns: dict[str, NDArray[np.generic]] = {
-        "label": sums.labels,
-        "touches_border": at_border,
-        "n_voxels": n_voxels,
-        "volume_um3": volume,
-        "equivalent_diameter_um": ball_diameter(volume),
-        "surface_area_um2": surface,
-        "sphericity": ratio(ball_surface(volume), surface),
-        "axis_major_um": shapes["axis_major"],
-        "axis_intermediate_um": shapes["axis_intermediate"],
-        "axis_minor_um": shapes["axis_minor"],
-        "elongation": ratio(shapes["axis_intermediate"], shapes["axis_major"]),
-        "flatness": ratio(shapes["axis_minor"], shapes["axis_intermediate"]),
-        "volume_liberation": ratio(n_target, n_voxels),
-        "surface_liberation": ratio(sums.surface[:, slots.target], sums.surface.sum(axis=1)),
-        "intergrowth_boundary_um2": interface,
-        "amstutz_giger_index": ratio(interface, interface + surface),
-        "normalized_intergrowth_boundary": ratio(
-            ball_surface(np.asarray(n_target * voxel_volume, np.float64)), interface
-        ),
-    }
-    for axis, name in enumerate("zyx"):
-        columns[f"centroid_{name}_um"] = ratio(sums.moments[:, axis], n_voxels) * spacing[axis]
-    columns["border_weight"] = border_weight(extent, shape, at_border)
-    for axis, name in enumerate("zyx"):
-        columns[f"extent_{name}_um"] = extent[:, axis] * spacing[axis]
-    for name, unit_of in FERETS.items():
-        columns[f"{name}_{unit_of}"] = shapes[name]
-    columns["solidity"] = ratio(volume, shapes["convex_volume"])
-    columns["convexity"] = ratio(shapes["convex_surface"], surface)
-    columns["exposed_target_area_um2"] = outside[:, slots.target] * unit
-    columns["density_g_cm3"] = density
-    # 1 um^3 of 1 g/cm^3 weighs 1e-12 g
-    columns["mass_ug"] = density * volume * 1e-6
-    columns |= _shares(sums.counts, n_voxels, fraction_columns(table))
-    columns |= _shares(sums.surface, sums.surface.sum(axis=1), surface_fraction_columns(table))
-    if accessible is not None:
-        for slot, name in enumerate(accessible_columns(table)):
-            columns[name] = ratio(accessible[:, slot], sums.counts[:, slot])
-    if found is not None:
-        number, largest = grains_of_particles(found, sums.labels, slots.n_phases, voxel_volume)
-        columns |= zip(grain_columns(table), [*number.T, *largest.T])
-    if layers:
-        left = eroded.sum(axis=1)
-        columns[ERODED_COLUMN] = ratio(eroded[:, slots.target], left)
-        columns |= _shares(eroded, left, surface_fraction_columns(table, eroded=True))
-    measurements = ParticleTable(
-        frame=pd.DataFrame(columns),
-        definitions=definitions(table, 3, layers, accessible_depth_um=depth_um, grains=grains),
-        voxel_size_um=spacing,
-        table=table,
-        dimension=3,
-        contacts=contact_table(sums, outside, slots, unit),
+    measured = Measured(sums, shapes, eroded, accessible, found)
+    return measured_table(
+        measured, slots, table, spacing, unit, shape, layers=layers, depth_um=depth_um
     )
-    if found is None:
-        return measurements
-    return replace(measurements, grains=grain_table(found, slots, spacing, unit))
-
-
-def _shares(
-    counts: NDArray[np.int64], whole: NDArray[np.int64], names: list[str]
-) -> dict[str, NDArray[np.generic]]:
-    """Columns of a share of each phase."""
-    return {name: ratio(counts[:, slot], whole) for slot, name in enumerate(names)}
-
-
-def surface_area(mask: NDArray[np.generic], spacing: float | VoxelSize = (1.0, 1.0, 1.0)) -> float:
-    """Surface area of a binary 3D set by weighted 2x2x2 voxel configurations.
-
-    Parameters
-    ----------
-    mask : (z, y, x)
-        Anything but 0 belongs to the set; beyond the border nothing does.
-    spacing : float or (z, y, x)
-        Voxel edges.
-
-    Returns
-    -------
-    float
-        In the square of the unit of `spacing`.
-
-    Notes
-    -----
-    Schladitz, Ohser & Nagel 2006, 13 directions, Voronoi weights. Balls: -0.7 % at a
-    radius of 5 voxels, under 0.2 % from 10. A large flat face is measured at 0.927 of
-    its area along an axis, 0.933 along a face diagonal, 0.961 along a space diagonal.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> z, y, x = np.indices((45, 45, 45)) - 22
-    >>> ball = z**2 + y**2 + x**2 <= 20**2
-    >>> bool(abs(surface_area(ball) / (4 * np.pi * 20**2) - 1) < 0.005)
-    True
-    """
-    from napari_slagseg.descriptors.block_sums import MeasureBlock
-    from napari_slagseg.descriptors.labels_present import PhaseSlots
-
-    labels = (np.asarray(mask) != 0).astype(np.uint32)
-    if labels.ndim != 3:
-        raise SlagsegError(f"The mask is {labels.ndim}-D; a surface needs three axes (z, y, x).")
-    weights, unit = pair_weights(checked_voxel_size(spacing, "The spacing"))
-    phases = np.broadcast_to(np.uint8(1), labels.shape)
-    task = MeasureBlock(labels, phases, PhaseSlots((1,), 0), tuple(weights.tolist()), 0, None)
-    whole = Block((0, 0, 0), (0, 0, 0), labels.shape)
-    return float(task(whole, None)["edges"].sum() * unit) if labels.size else 0.0
 
 
 __all__ = [
@@ -393,5 +271,4 @@ __all__ = [
     "checked_shapes",
     "describe_blocks",
     "describe_particles",
-    "surface_area",
 ]
