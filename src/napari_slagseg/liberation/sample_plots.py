@@ -41,6 +41,11 @@ FRAME_OF_PLOT = {
     "density_classes": "density_classes",
     "assay": "assay",
     "element_distribution": "element_distribution",
+    "stereology_volume_liberation": "stereology_curves",
+    "stereology_surface_liberation": "stereology_curves",
+    "stereology_surface_liberation_eroded": "stereology_curves",
+    "stereology_bias": "stereology_bias",
+    "stereology_kernel": "stereology_kernel",
 }
 """Name of the table that each plot shows."""
 

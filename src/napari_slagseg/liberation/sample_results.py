@@ -25,6 +25,8 @@ from napari_slagseg.liberation.settings import StatisticSettings
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from napari_slagseg.liberation.stereology import StereologyResults
+
     Draw = Callable[[Axes], None]
 
 ElementFractions = Mapping[str, Mapping[str, float]]
@@ -42,22 +44,28 @@ class SampleResults:
         The first column of each is ``sample``, the label; every estimate has the columns
         ``value``, ``low`` and ``high``.
     warnings : tuple of str
+        Those of the stereology, too.
+    stereology : StereologyResults or None
+        What sections show against what the particles are, where there are both.
     """
 
     samples: tuple[Sample, ...]
     settings: StatisticSettings
     tables: Mapping[str, pd.DataFrame]
     warnings: tuple[str, ...]
+    stereology: StereologyResults | None = None
 
     def frames(self) -> dict[str, pd.DataFrame]:
         """Tables by name."""
-        return dict(self.tables)
+        stereology = {} if self.stereology is None else self.stereology.frames()
+        return {**self.tables, **stereology}
 
     def plots(self) -> dict[str, dict[str, Draw]]:
         """Functions that draw each plot on given axes, by tab and name."""
         from napari_slagseg.liberation.sample_plots import plots_of
 
-        return plots_of(self)
+        stereology = {} if self.stereology is None else self.stereology.plots()
+        return {**plots_of(self), **stereology}
 
     @property
     def frame_of_plot(self) -> dict[str, str]:
@@ -109,7 +117,13 @@ def sample_results(
             found.setdefault(name, []).append(frame)
         warnings += [*sample.warnings, *warnings_of(sample, element_fractions)]
     tables = {name: _joined(frames) for name, frames in found.items()}
-    return SampleResults(samples, settings, tables, tuple(dict.fromkeys(warnings)))
+    stereology = None
+    if particles.dimension == 3 and len(samples) > 1:
+        from napari_slagseg.liberation.stereology import stereology_results
+
+        stereology = stereology_results(particles, sections, maps, settings=settings)
+        warnings += stereology.warnings
+    return SampleResults(samples, settings, tables, tuple(dict.fromkeys(warnings)), stereology)
 
 
 def _frames(

@@ -338,6 +338,11 @@ class MeasureConfig(StepConfig):
         description="depth in um below the particles' surface to which each phase counts as "
         "accessible; 0: not measured",
     )
+    sensitivity: bool = Field(
+        default=False,
+        description="measure again with every boundary moved by one voxel, to see what the "
+        "results owe to where it was drawn (takes several times as long)",
+    )
     sections: int = Field(default=50, ge=0, description="number of virtual sections (K 3.3)")
     section_directions: Literal["axis", "normal", "random"] = Field(
         default="axis",

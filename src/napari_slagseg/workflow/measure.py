@@ -22,6 +22,7 @@ from napari_slagseg.workflow.configs import MeasureConfig
 from napari_slagseg.workflow.measured_sections import measure_maps, measure_sections
 from napari_slagseg.workflow.phase_properties import ELEMENTS, element_shares, with_densities
 from napari_slagseg.workflow.segment import segmented_phase_table
+from napari_slagseg.workflow.sensitivity import measure_changed, remove_changed
 from napari_slagseg.workflow.step import Step, StepResult
 
 
@@ -77,6 +78,8 @@ def run(
     for volume in (phases, particles):
         io.check_zarr_volume(volume)
     z, y, x = particles.shape
+    # the changed particles are measured five times
+    ends = (0.15, 0.2, 0.22) if config.sensitivity else (0.7, 0.9, 1.0)
     with open_run(
         project,
         "measure",
@@ -96,7 +99,7 @@ def run(
             voxel_size_um=project.voxel_size_um,
         ),
         resources,
-        part_of(progress, 0.0, 0.7),
+        part_of(progress, 0.0, ends[0]),
         cancel,
     ) as blocks:
         table = describe_blocks(
@@ -117,7 +120,7 @@ def run(
             project.voxel_size_um,
             classes,
             config,
-            part_of(progress, 0.7, 0.9),
+            part_of(progress, ends[0], ends[1]),
             cancel,
         )
         _write(project, "sections", sections)
@@ -125,9 +128,15 @@ def run(
         # sections of an earlier run are not of this result
         io.remove_particle_table(project.tables / "sections.csv")
     in_maps = measure_maps(
-        maps, classes, config, project.voxel_size_um, part_of(progress, 0.9, 1.0), cancel
+        maps, classes, config, project.voxel_size_um, part_of(progress, ends[1], ends[2]), cancel
     )
     _write(project, "map_sections", in_maps)
+    if config.sensitivity:
+        measure_changed(
+            project, particles, phases, classes, resources, part_of(progress, ends[2], 1.0), cancel
+        )
+    else:
+        remove_changed(project)
     io.write_json(project.tables / ELEMENTS, element_shares(classes, maps))
     border = int(table.frame["touches_border"].sum())
     warnings: tuple[str, ...] = ()

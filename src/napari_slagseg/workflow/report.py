@@ -31,6 +31,7 @@ from napari_slagseg.workflow.reporting.markdown import markdown_of
 from napari_slagseg.workflow.reporting.methods import methods_of
 from napari_slagseg.workflow.reporting.page import PageContent, page_of
 from napari_slagseg.workflow.reporting.project_tables import (
+    DESCRIPTOR_SCORES,
     agreement_tables,
     map_table,
     tiles_of,
@@ -41,6 +42,7 @@ from napari_slagseg.workflow.reporting.statistics import (
     project_results,
     stored_tables,
 )
+from napari_slagseg.workflow.section_scores import section_scores
 from napari_slagseg.workflow.step import Step, StepResult
 
 
@@ -107,13 +109,15 @@ def run(
     """
     progress(ProgressEvent("computing the results", 0.0))
     found = project_results(project, config)
-    frames = found.results.frames()
+    frames = found.frames()
     for name, frame in frames.items():
         io.write_frame(project.tables / f"{name}.csv", frame)
     stop_if_cancelled(cancel)
     progress(ProgressEvent("scoring the held-out truth", 0.3))
     scores = held_out_scores(project)
     io.write_json(project.tables / "scores.json", scores)
+    descriptor_scores = section_scores(project, progress=part_of(progress, 0.3, 0.4), cancel=cancel)
+    io.write_frame(project.tables / f"{DESCRIPTOR_SCORES}.csv", descriptor_scores)
     images = _figures(project, found.results.plots(), part_of(progress, 0.4, 0.9), cancel)
     progress(ProgressEvent("writing the report", 0.9))
     values = provenance(project, config)
@@ -163,7 +167,7 @@ def _content(
     values: Mapping[str, Any],
 ) -> PageContent:
     config = ReportConfig.model_validate(values["report"])
-    frames = found.results.frames()
+    frames = found.frames()
     tabs = {plot: tab for tab, plots in found.results.plots().items() for plot in plots}
     particles = found.samples["particles"]
     return PageContent(

@@ -121,8 +121,14 @@ SECTIONS: tuple[Section, ...] = (
         "stereology",
         "Stereology",
         "What sections of these particles show against what the particles are.",
-        ("stereology", "stereological_bias"),
-        ("stereology", "stereological_bias", "section_kernel", "correction"),
+        ("stereology_bias", "stereology_distribution", "label_sensitivity"),
+        (
+            "stereology_volume_liberation",
+            "stereology_surface_liberation",
+            "stereology_bias",
+            "stereology_kernel",
+        ),
+        ("stereology_curves", "stereology_kernel", "stereology_weights"),
     ),
     Section(
         "convergence",

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+
 from napari_slagseg import io
 from napari_slagseg.data import ParticleTable, SlagsegError, element_table
 from napari_slagseg.liberation import (
@@ -20,6 +22,7 @@ from napari_slagseg.liberation.settings import TENTHS
 from napari_slagseg.project import Project
 from napari_slagseg.workflow.configs import ReportConfig
 from napari_slagseg.workflow.phase_properties import ELEMENTS
+from napari_slagseg.workflow.sensitivity import sensitivity_of
 
 LABELS = {
     "particles": "3D particles",
@@ -38,11 +41,19 @@ class ProjectResults:
     results : SampleResults
     samples : dict of table name to Sample
     tables : dict of table name to ParticleTable
+    sensitivity : DataFrame or None
+        What moving every boundary by a voxel does, where it was measured.
     """
 
     results: SampleResults
     samples: dict[str, Sample]
     tables: dict[str, ParticleTable]
+    sensitivity: pd.DataFrame | None = None
+
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """All tables of results, by name."""
+        more = {} if self.sensitivity is None else {"label_sensitivity": self.sensitivity}
+        return {**self.results.frames(), **more}
 
     def counts(self) -> list[dict[str, Any]]:
         """Of each sample its label, how many took part, were measured and touch the border."""
@@ -124,14 +135,16 @@ def project_results(project: Project, config: ReportConfig | None = None) -> Pro
         )
         for name, table in tables.items()
     }
+    settings = settings_of(chosen)
     results = sample_results(
         samples["particles"],
         sections=samples.get("sections"),
         maps=samples.get("map_sections"),
-        settings=settings_of(chosen),
+        settings=settings,
         element_fractions=_elements(project, tables["particles"]),
     )
-    return ProjectResults(results, samples, tables)
+    moved = sensitivity_of(project, samples["particles"], settings)
+    return ProjectResults(results, samples, tables, moved)
 
 
 def _elements(project: Project, particles: ParticleTable) -> dict[str, dict[str, float]]:
