@@ -171,7 +171,7 @@ def estimates(sample: Sample, settings: StatisticSettings) -> pd.DataFrame:
 
 def coverage(samples: int) -> None:
     """Print how often intervals hold the value of the population, by sample size and strata."""
-    everything = particles(300_000, 2)
+    everything = particles(60_000, 2)
     whole = sample_of(everything)
     truth = estimates(whole, StatisticSettings(resamples=0))["value"]
     kept = {}
@@ -186,6 +186,10 @@ def coverage(samples: int) -> None:
                 found = estimates(sample_of(drawn), settings)
                 held.append((found["low"] <= truth) & (truth <= found["high"]))
             kept[f"n={n}, {strata} strata"] = pd.DataFrame(held).mean()
+            print(
+                f"{n} particles, {strata} strata: {pd.DataFrame(held).mean().mean():.3f}",
+                flush=True,
+            )
     table = pd.DataFrame(kept)
     table.loc["mean"] = table.mean()
     print(f"\nshare of {samples} samples whose 95 % interval holds the truth")
