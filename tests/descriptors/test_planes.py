@@ -94,6 +94,8 @@ def test_a_section_at_a_face_of_the_volume_touches_the_border():
     plane = Plane((1, 1, 0), np.array([1, 1, 0]) / np.sqrt(2) @ [9.5, 12, 0])
     frame = describe_planes(labels, phases, 1.0, PHASES, [plane]).frame.set_index("label")
     assert frame["touches_border"].to_dict() == {1: True, 2: False}
+    assert frame.loc[1, "border_weight"] == 0
+    assert frame.loc[2, "border_weight"] > 1
 
 
 def test_what_is_read_is_a_box_around_the_plane():

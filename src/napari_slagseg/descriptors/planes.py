@@ -196,7 +196,7 @@ def parallel_planes(
     voxel_size_um : float or (z, y, x)
     seed : int or None
         Shifts them all by a random part of their distance (systematic uniform random
-        sampling, Baddeley and Jensen 2005, section 7.1); None puts each in the middle of
+        sampling, Baddeley and Jensen 2005); None puts each in the middle of
         its part.
 
     Raises
@@ -237,7 +237,7 @@ def random_planes(
 
     References
     ----------
-    Baddeley and Jensen 2005, *Stereology for Statisticians*, section 8.3 (IUR planes).
+    Baddeley and Jensen 2005, *Stereology for Statisticians* (isotropic uniform random planes).
     """
     count = _checked(count, shape)
     spacing = checked_voxel_size(voxel_size_um)

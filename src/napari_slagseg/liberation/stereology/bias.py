@@ -12,7 +12,12 @@ from scipy import sparse
 
 from napari_slagseg.liberation.degrees import GRID, liberations
 from napari_slagseg.liberation.estimates import Estimate, certain, estimate, falling, share
-from napari_slagseg.liberation.resampling import Ratios, Sums, resampled_weights, size_strata
+from napari_slagseg.liberation.resampling import (
+    Sums,
+    effective_number,
+    resampled_weights,
+    size_strata,
+)
 from napari_slagseg.liberation.samples import Sample
 from napari_slagseg.liberation.settings import StatisticSettings
 from napari_slagseg.liberation.stereology.pairs import check_pair, sections_of
@@ -82,7 +87,8 @@ def _resampled(
             for w in resampled_weights(strata, settings.resamples, settings.seed)
         ]
     resampled = np.concatenate(chunks) if chunks else np.zeros((0, len(value)))
-    whole = Sums(value, resampled, squares, settings.level)
+    effective = effective_number(value, squares)
+    whole = Sums(value, resampled, effective, settings.level)
     found = {id(sample): Compared(sample, {}) for sample, _ in joined}
     for k, (sample, by, _) in enumerate(kinds):
         found[id(sample)].by[by] = whole[slice(k * _WIDTH, (k + 1) * _WIDTH)]
@@ -113,12 +119,12 @@ def _contributions(
     return sparse.csr_matrix((values, (rows, np.tile(units, len(parts)))), shape=(_WIDTH, n))
 
 
-def _tails(sums: Sums) -> Ratios:
+def _tails(sums: Sums) -> Sums:
     target = sums[slice(_TARGET, _TARGET + 1)]
     return sums[_TAILS].from_on().divided_by(target, classes=True)
 
 
-def _quantities(sums: Sums) -> Ratios:
+def _quantities(sums: Sums) -> Sums:
     """Liberated, locked, mean liberation (of the target); share of the target (of all)."""
     target, whole = sums[slice(_TARGET, _TARGET + 1)], sums[slice(_ALL, _ALL + 1)]
     parts = [
@@ -126,16 +132,20 @@ def _quantities(sums: Sums) -> Ratios:
         sums[slice(_MEAN, _MEAN + 1)].divided_by(target),
         target.divided_by(whole),
     ]
-    return Ratios(
+    return Sums(
         np.concatenate([p.value for p in parts]),
         np.concatenate([p.resampled for p in parts], axis=1),
         np.concatenate([p.effective for p in parts]),
-        np.concatenate([p.freedom for p in parts]),
         sums.level,
+        np.concatenate([_freedom(p) for p in parts]),
     )
 
 
-def _against(true: Ratios, apparent: Ratios, divide: bool) -> Ratios:
+def _freedom(sums: Sums) -> Array:
+    return sums.effective if sums.freedom is None else sums.freedom
+
+
+def _against(true: Sums, apparent: Sums, divide: bool) -> Sums:
     """Difference, or quotient, of apparent and true, resample by resample."""
     b = min(len(true.resampled), len(apparent.resampled))
 
@@ -144,12 +154,12 @@ def _against(true: Ratios, apparent: Ratios, divide: bool) -> Ratios:
             return y - x
         return np.divide(y, x, out=np.full_like(y, np.nan), where=x != 0)
 
-    return Ratios(
+    return Sums(
         of(true.value, apparent.value),
         of(true.resampled[:b], apparent.resampled[:b]),
         true.effective,
-        np.minimum(true.freedom, apparent.freedom),
         true.level,
+        np.minimum(_freedom(true), _freedom(apparent)),
     )
 
 

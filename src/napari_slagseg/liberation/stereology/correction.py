@@ -12,7 +12,7 @@ from scipy import sparse
 from napari_slagseg.data import SlagsegError
 from napari_slagseg.liberation.degrees import GRID
 from napari_slagseg.liberation.estimates import Estimate, certain, estimate, falling, share
-from napari_slagseg.liberation.resampling import Ratios, resampled_weights, size_strata
+from napari_slagseg.liberation.resampling import Sums, resampled_weights, size_strata
 from napari_slagseg.liberation.samples import Sample
 from napari_slagseg.liberation.settings import StatisticSettings
 from napari_slagseg.liberation.stereology.kernel import SectionKernel
@@ -39,9 +39,9 @@ class Correction:
     label : str
         Of the sections.
     n_sections : int
-    apparent, corrected : Ratios
+    apparent, corrected : Sums
         Shares by class: of area in the sections, of volume in the particles.
-    curve : Ratios
+    curve : Sums
         Corrected liberation curve at `degrees.GRID`.
     steps : int
         Of the EM, see `unfolding.chosen_steps`.
@@ -53,9 +53,9 @@ class Correction:
     kernel: SectionKernel
     label: str
     n_sections: int
-    apparent: Ratios
-    corrected: Ratios
-    curve: Ratios
+    apparent: Sums
+    corrected: Sums
+    curve: Sums
     steps: int
     misfit: float
     warnings: tuple[str, ...]
@@ -127,10 +127,11 @@ def correct_sections(
     Notes
     -----
     King and Schneider 1998 (see `section_kernel`) solve the same equation by entropy-regularised
-    least squares; EM ended early is used for the related problem of particle sizes
-    (Silverman, Jones, Wilson and Nychka 1990, Journal of the Royal Statistical Society B 52,
-    271-324). Intervals hold the scatter of both samples, not the pull of the early end
-    towards the apparent distribution.
+    least squares, Silverman, Jones, Wilson and Nychka 1990 (Journal of the Royal Statistical
+    Society B 52, 271-324) that of particle sizes by EM with a smoothing step. EM that is ended
+    by the discrepancy principle (Bardsley 2011, Electronic Transactions on Numerical Analysis 38,
+    34-43) needs no penalty to be chosen. Intervals hold the scatter of both samples, not the
+    pull of the early end towards the apparent distribution.
     """
     settings = settings or StatisticSettings()
     _check(kernel, sections)
@@ -157,9 +158,9 @@ def correct_sections(
         many_corrected[part] = em_steps(matrices, many[part], guess, steps)
         curves[part] = _curve(many_corrected[part], kernel.tails(of_particles[part]))
 
-    def ratios(value: Array, resampled: Array) -> Ratios:
+    def ratios(value: Array, resampled: Array) -> Sums:
         n = np.full(len(value), _effective(areas))
-        return Ratios(value, resampled, n, n, settings.level)
+        return Sums(value, resampled, n, settings.level)
 
     return Correction(
         kernel=kernel,

@@ -12,7 +12,7 @@ from scipy import sparse
 from napari_slagseg.data import SlagsegError
 from napari_slagseg.liberation.degrees import GRID
 from napari_slagseg.liberation.estimates import share
-from napari_slagseg.liberation.resampling import Ratios, resampled_weights, size_strata
+from napari_slagseg.liberation.resampling import Sums, resampled_weights, size_strata
 from napari_slagseg.liberation.samples import Sample
 from napari_slagseg.liberation.settings import StatisticSettings
 from napari_slagseg.liberation.stereology.classes import GradeClasses
@@ -137,7 +137,7 @@ class SectionKernel:
         n = len(self.classes)
         resampled = self.matrices(self.resampled(settings)).reshape(-1, n * n)
         counted = np.tile(np.maximum(self.n_particles, 1), n).astype(float)
-        ratios = Ratios(self.matrix.ravel(), resampled, counted, counted, settings.level)
+        ratios = Sums(self.matrix.ravel(), resampled, counted, settings.level)
         values = share(ratios).columns()
         of_particle = self.classes.columns("_3d").iloc[np.tile(np.arange(n), n)]
         of_section = self.classes.columns("_2d").iloc[np.repeat(np.arange(n), n)]

@@ -75,8 +75,9 @@ def chosen_steps(
 ) -> tuple[int, Array, float]:
     """Fewest steps after which the residuals are no larger than the data's scatter.
 
-    Beyond, EM fits the scatter (Morozov's discrepancy principle). Nothing but the data and
-    their scatter is looked at.
+    Beyond, EM fits the scatter (Morozov's discrepancy principle; for EM, Bardsley 2011,
+    Electronic Transactions on Numerical Analysis 38, 34-43). Nothing but the data and their
+    scatter is looked at.
 
     Parameters
     ----------
