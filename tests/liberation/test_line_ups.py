@@ -65,6 +65,25 @@ def test_only_the_phase_in_front_is_seen():
     assert 2 * left.sum() + met[:, met.shape[1] // 2].sum() == met.sum()
 
 
+@pytest.mark.parametrize("enlarge", [2, 4])
+def test_enlarged_pictures_keep_size_and_phases_and_lose_their_steps(enlarge):
+    inside, (_, _, x) = ball(10.0)
+    phases = np.where(x < 0, 1, 2)
+    fine = render_particle(inside, phases, (1, 1, 1), {1: RED, 2: BLUE}, enlarge)
+    assert fine.shape == (inside.shape[1] * enlarge, inside.shape[2] * enlarge, 4)
+    seen = fine[..., 3] == 255
+    assert seen.sum() / enlarge**2 == pytest.approx(np.pi * 10**2, rel=0.02)
+    # everything that is seen lies half a voxel from the circle at most
+    at = (np.indices(seen.shape) + 0.5) / enlarge - 0.5 - inside.shape[1] // 2
+    far = np.hypot(*at)
+    assert far[seen].max() < 10.75
+    assert far[~seen].min() > 9.5
+    red = seen & (fine[..., 0] > fine[..., 2])
+    # at the rim the border of the phases may bend by half a voxel
+    sure = np.abs(at[1] + 0.5) > 0.5
+    assert np.array_equal(red[sure], (seen & (at[1] < -0.5))[sure])
+
+
 def test_the_light_comes_from_the_upper_left():
     inside, _ = ball(15.0)
     picture = render_particle(inside, inside.astype(int), (1, 1, 1), {1: (200, 200, 200)})

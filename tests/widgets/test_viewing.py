@@ -11,7 +11,8 @@ from napari_slagseg.project import Project
 from napari_slagseg.widgets import layers, regions
 from napari_slagseg.widgets.launch import add_measure_dock, add_workflow_dock, open_project
 from napari_slagseg.widgets.levels import layer_data, levels_of
-from napari_slagseg.widgets.measure_dock import ROWS_FOR_WIDTHS, MeasureDock
+from napari_slagseg.widgets.measure_dock import MeasureDock
+from napari_slagseg.widgets.measuring.table_view import ROWS_FOR_WIDTHS
 from napari_slagseg.widgets.particle_model import ParticleModel
 from napari_slagseg.widgets.picking import label_at
 from napari_slagseg.workflow import viewing
@@ -124,7 +125,7 @@ def test_choosing_a_particle_marks_its_row_and_can_hide_the_others(viewer, proje
     viewer.dims.set_point(0, 18.0)
     viewer.layers.selection.active = layer
     click = Click((18.0, 2.0 * 28, 2.0 * 34))
-    steps = measure._click(viewer, click)
+    steps = measure.link.click(viewer, click)
     next(steps)
     click.type = "mouse_release"
     assert list(steps) == []
@@ -136,7 +137,7 @@ def test_choosing_a_particle_marks_its_row_and_can_hide_the_others(viewer, proje
     assert layer.show_selected_label
     assert set(layer.features.columns) >= {"index", "sphericity"}
     # a drag chooses nothing
-    steps = measure._click(viewer, click)
+    steps = measure.link.click(viewer, click)
     next(steps)
     click.pos = np.array([90, 10])
     assert list(steps) == []

@@ -24,6 +24,9 @@ ALIGNMENT_TITLE = "Slagseg alignment"
 _ALIGNMENT_SHARE = 0.56
 """Of the window's height: map and CT need room, and so do slices for landmarks."""
 
+_MEASURE_SHARE = 0.42
+"""Of the window's height: plots and particles need room beside the volume."""
+
 
 def _docked(viewer: napari.Viewer, title: str) -> object | None:
     return viewer.window.dock_widgets.get(title)
@@ -51,9 +54,12 @@ def add_measure_dock(viewer: napari.Viewer) -> MeasureDock:
     if isinstance(found, MeasureDock):
         return found
     dock = MeasureDock(viewer)
-    viewer.window.add_dock_widget(
+    frame = viewer.window.add_dock_widget(
         dock, name=MEASURE_TITLE, area="bottom", add_vertical_stretch=False
     )
+    main = frame.window()
+    if isinstance(main, QMainWindow):
+        QTimer.singleShot(0, lambda: _give_height(main, frame, _MEASURE_SHARE))
     return dock
 
 
@@ -98,8 +104,12 @@ def _bring_forward(main: QMainWindow, frame: QDockWidget) -> None:
     """Turn to a dock at the bottom and give it its height."""
     frame.raise_()
     left_docks_as_tabs(main, True)
-    height = round(_ALIGNMENT_SHARE * main.height())
-    main.resizeDocks([frame], [height], Qt.Orientation.Vertical)
+    _give_height(main, frame, _ALIGNMENT_SHARE)
+
+
+def _give_height(main: QMainWindow, frame: QDockWidget, share: float) -> None:
+    """Give a dock at the bottom a share of the window's height."""
+    main.resizeDocks([frame], [round(share * main.height())], Qt.Orientation.Vertical)
 
 
 def open_project(

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QFileDialog,
     QHBoxLayout,
     QLabel,
@@ -21,7 +19,6 @@ from qtpy.QtWidgets import (
     QSizePolicy,
     QSplitter,
     QTabWidget,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -49,17 +46,14 @@ from napari_slagseg.widgets.measuring.sampling import (
     statistics_of,
 )
 from napari_slagseg.widgets.measuring.scatter import ScatterPlot
-from napari_slagseg.widgets.measuring.table_view import ROWS_FOR_WIDTHS, ParticleTableView
-from napari_slagseg.widgets.picking import label_at, label_in_sight
+from napari_slagseg.widgets.measuring.table_view import ParticleTableView
+from napari_slagseg.widgets.measuring.viewer_link import ViewerLink
 from napari_slagseg.widgets.session import session_of
 from napari_slagseg.workflow import STEPS
 from napari_slagseg.workflow.segment import segmented_phase_table
 
 if TYPE_CHECKING:
     import napari
-
-_CLICK_PIXELS = 3
-"""Further than this, the mouse was dragged."""
 
 SHOWN_ON_HOVER = ("equivalent_diameter_um", "sphericity", "volume_liberation", "surface_liberation")
 
@@ -112,12 +106,12 @@ class MeasureDock(QWidget):
         self._lay_out()
         self.filters.changed.connect(self.recompute)
         self.colours.changed.connect(self._colour)
+        self.gallery.palette_box.currentIndexChanged.connect(lambda _: self._recolour_phases())
         for part in (self.view, self.gallery):
             part.asked_for.connect(self.go_to)
         self.scatter.pointed_at.connect(self.go_to)
         self.choice.changed.connect(self._show_choice)
-        self.viewer.mouse_move_callbacks.append(self._hover)
-        self.viewer.mouse_drag_callbacks.append(self._click)
+        self.link = ViewerLink(napari_viewer, self.views, self.mark_row, self.choose)
         self.session.project_changed.connect(self._project_changed)
         self.session.results_changed.connect(self._results_changed)
         self.refresh()
@@ -126,39 +120,35 @@ class MeasureDock(QWidget):
         self.about = QLabel("Measure a project to see its particles here.")
         self.chosen = QLabel()
         self.only = QCheckBox("Only the chosen")
-        self.only.setToolTip("hide all other particles in the viewer")
+        self.only.setToolTip("leave all other particles out, in the viewer and in the gallery")
+        self.only.toggled.connect(self.gallery.show_only_chosen)
         self.only.toggled.connect(lambda _: self._show_only())
-        self.forget = QToolButton()
-        self.forget.setText("Choose none")
+        self.forget = QPushButton("Choose none")
         self.forget.clicked.connect(self.choice.clear)
-        self.palette_box = QComboBox()
-        self.palette_box.addItem("colours of the legend", "vendor")
-        self.palette_box.addItem("colour-blind-safe", "safe")
-        self.palette_box.setToolTip("colours of the phases, in the viewer and in the gallery")
-        self.palette_box.currentIndexChanged.connect(lambda _: self._recolour_phases())
+        self.forget.hide()
+        self.save_table = QPushButton("Save table…")
+        self.save_table.setToolTip("the shown rows as CSV, and the definitions of their columns")
+        self.save_table.clicked.connect(self._save_table)
         self.busy = QProgressBar()
         self.busy.setRange(0, 0)
         self.busy.setTextVisible(False)
-        self.busy.setFixedSize(60, 10)
+        self.busy.setFixedSize(50, 10)
         self.busy.setToolTip("computing; the window can be used meanwhile")
-        first, second = QHBoxLayout(), QHBoxLayout()
+        first, second, corner = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
         first.addWidget(self.filters, 1)
         first.addWidget(self.busy)
-        first.addWidget(self.palette_box)
         second.addWidget(self.about)
-        second.addStretch(1)
-        for widget in (self.chosen, self.forget, self.only, self.colours):
-            second.addWidget(widget)
-        table = QWidget()
-        save_table = QPushButton("Save table…")
-        save_table.setToolTip("the shown rows as CSV, and the definitions of their columns")
-        save_table.clicked.connect(self._save_table)
-        left = QVBoxLayout(table)
-        left.setContentsMargins(0, 0, 0, 0)
-        left.addWidget(self.view, 1)
-        left.addWidget(save_table, 0, Qt.AlignmentFlag.AlignLeft)
+        second.addWidget(self.notices.line, 1)
+        second.addWidget(self.colours)
+        second.addWidget(self.colours.legend)
+        for widget in (self.chosen, self.forget, self.only, self.save_table):
+            corner.addWidget(widget)
+        corner.setContentsMargins(0, 0, 0, 2)
+        self.corner = QWidget()
+        self.corner.setLayout(corner)
+        self.tabs.setCornerWidget(self.corner)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
-        self.splitter.addWidget(table)
+        self.splitter.addWidget(self.view)
         self.splitter.addWidget(self.scatter)
         self.splitter.setSizes([500, 500])
         self.tabs.addTab(self.splitter, "table")
@@ -166,11 +156,11 @@ class MeasureDock(QWidget):
             self.tabs.addTab(tab, name)
         self.tabs.addTab(self.gallery, "gallery")
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 4, 6, 4)
-        layout.setSpacing(4)
+        layout.setContentsMargins(6, 2, 6, 2)
+        layout.setSpacing(3)
         layout.addLayout(first)
         layout.addLayout(second)
-        layout.addWidget(self.notices)
+        layout.addWidget(self.notices.all)
         layout.addWidget(self.tabs, 1)
 
     @property
@@ -263,7 +253,7 @@ class MeasureDock(QWidget):
             self.view.resizeColumnsToContents()
         self.scatter.set_table(table.frame, dict(table.definitions))
         self.colours.set_table(table.frame)
-        self.gallery.set_table(table.frame, in_palette(self._phases(), self._palette()))
+        self.gallery.set_table(table.frame, in_palette(table.table, self._palette()))
         self._say_what_it_is()
         self._name_particles()
         self._colour()
@@ -299,26 +289,21 @@ class MeasureDock(QWidget):
                 tab.say("There are no results of this kind for this target and these filters.")
         self.notices.tell([*told, *found.results.warnings])
 
-    def _phases(self):  # type: ignore[no-untyped-def]
-        """Phase table of the segmentation, whose colours the viewer shows; else the table's."""
-        assert self.samples is not None
-        return self.samples.particles.table.table
-
     def _palette(self) -> Palette:
-        return self.palette_box.currentData()
+        return cast(Palette, self.gallery.palette_box.currentData())
 
     def _recolour_phases(self) -> None:
         project = self.session.project
         if self.samples is not None:
-            frame = self.samples.particles.table.frame
-            self.gallery.set_table(frame, in_palette(self._phases(), self._palette()))
+            table = self.samples.particles.table
+            self.gallery.set_table(table.frame, in_palette(table.table, self._palette()))
         if project is not None and layers.PHASES_LAYER in self.viewer.layers:
             try:
-                table = in_palette(segmented_phase_table(project), self._palette())
+                phases = in_palette(segmented_phase_table(project), self._palette())
             except SlagsegError as error:
                 show_error(str(error))
                 return
-            self.viewer.layers[layers.PHASES_LAYER].colormap = layers.phase_colormap(table)
+            self.viewer.layers[layers.PHASES_LAYER].colormap = layers.phase_colormap(phases)
 
     def _say_what_it_is(self) -> None:
         project = self.session.project
@@ -327,10 +312,7 @@ class MeasureDock(QWidget):
         sample, whole = self.samples.particles, self.tables.particles.frame
         of = "" if len(sample) == len(whole) else f" of {len(whole):,}"
         touching = int(whole["touches_border"].sum())
-        self._about = (
-            f"<b>{len(sample):,}{of} particles</b>, {touching:,} of all touch the border. "
-            f"Target: {sample.target_name}."
-        )
+        self._about = f"<b>{len(sample):,}{of} particles</b> ({touching:,} touch the border) "
         self.about.setText(self._about)
         # beside the window: the whole segmentation may be looked through for it
         self._ask(self.latest, "state", lambda: (project, _is_stale(project)))
@@ -362,6 +344,7 @@ class MeasureDock(QWidget):
     def _show_choice(self, by: object) -> None:
         count = len(self.choice)
         self.chosen.setText(f"{count:,} chosen" if count else "")
+        self.forget.setVisible(count > 0)
         self._show_only()
         if count == 1 and layers.PARTICLES_LAYER in self.viewer.layers:
             label = int(self.choice.labels[0])
@@ -383,56 +366,12 @@ class MeasureDock(QWidget):
         if self.tables is None:
             return
         frame = self.tables.particles.frame
-        row = frame[frame["label"] == label]
-        if row.empty:
+        rows = frame[frame["label"] == label]
+        if rows.empty:
             return
-        centre = row[["centroid_z_um", "centroid_y_um", "centroid_x_um"]].to_numpy()[0]
-        diameter = float(row["equivalent_diameter_um"].iat[0])
-        dims = self.viewer.dims
-        for axis in range(3):
-            dims.set_point(dims.ndim - 3 + axis, float(centre[axis]))
-        self.viewer.scene.camera.center = tuple(map(float, centre))
-        # the particle takes a quarter of the canvas's smaller side
-        shorter = min(self.viewer.canvas.size)
-        self.viewer.scene.camera.zoom = 0.25 * shorter / max(diameter, 1e-6)
-        if layers.PARTICLES_LAYER in self.viewer.layers:
-            layer = self.viewer.layers[layers.PARTICLES_LAYER]
-            layer.visible = self.views.coloured is None
-            self.viewer.layers.selection.active = layer
+        self.link.go_to(rows.iloc[0])
         self.choice.set([label])
         self.session.particle_chosen.emit(label, True)
-
-    def _hover(self, viewer: napari.Viewer, event: object) -> None:
-        if self.table is None or layers.PARTICLES_LAYER not in viewer.layers:
-            return
-        label = self._label_under(viewer, event, exact=False)
-        if label:
-            self.mark_row(label)
-
-    def _label_under(self, viewer: napari.Viewer, event: object, *, exact: bool) -> int:
-        layer = viewer.layers[layers.PARTICLES_LAYER]
-        if layer.visible or (not exact and self.views.coloured is None):
-            return (label_at if exact else label_in_sight)(layer, event)
-        if len(event.dims_displayed) == 2:  # type: ignore[attr-defined]
-            return self.views.label_under(event.position)  # type: ignore[attr-defined]
-        return 0
-
-    def _click(self, viewer: napari.Viewer, event: object) -> Iterator[None]:
-        """Choose the particle that is clicked on; dragging moves the view as ever."""
-        pressed = event.pos
-        yield
-        while event.type == "mouse_move":
-            yield
-        active = viewer.layers.selection.active
-        mode = str(getattr(active, "mode", "pan_zoom"))
-        moved = np.abs(np.subtract(event.pos, pressed)).max() > _CLICK_PIXELS
-        if moved or event.button != 1 or mode != "pan_zoom":
-            return
-        if self.table is None or layers.PARTICLES_LAYER not in viewer.layers:
-            return
-        label = self._label_under(viewer, event, exact=True)
-        if label:
-            self.choose(label)
 
     def choose(self, label: int) -> None:
         """Mark a particle everywhere; the viewer stays where it is."""
@@ -475,9 +414,7 @@ class MeasureDock(QWidget):
         if self._closed:
             return
         self._closed = True
-        if self._hover in self.viewer.mouse_move_callbacks:
-            self.viewer.mouse_move_callbacks.remove(self._hover)
-            self.viewer.mouse_drag_callbacks.remove(self._click)
+        self.link.close()
         self.session.project_changed.disconnect(self._project_changed)
         self.session.results_changed.disconnect(self._results_changed)
         self.views.close()
@@ -493,4 +430,4 @@ def _is_stale(project: Project) -> bool:
         return True
 
 
-__all__ = ["ROWS_FOR_WIDTHS", "MeasureDock"]
+__all__ = ["MeasureDock"]

@@ -12,7 +12,7 @@ from qtpy.QtGui import QBrush, QColor
 
 from napari_slagseg.data import ColumnDefinition
 
-_CHOSEN = QColor(255, 235, 26, 90)
+_CHOSEN = QColor(255, 79, 216, 90)
 _POINTED_AT = QColor(86, 180, 233, 110)
 
 

@@ -19,6 +19,11 @@ Box = tuple[slice, slice, slice]
 FINE_ENOUGH = 224
 """Voxels along the longest edge of a box from which on a coarser level is read, if there is one."""
 
+SMOOTH_ENOUGH = 96
+"""Pixels that a picture's longer edge shall have, so that voxels are not seen as steps."""
+
+LARGEST_ZOOM = 5
+
 _CENTROIDS = ("centroid_z_um", "centroid_y_um", "centroid_x_um")
 _EXTENTS = ("extent_z_um", "extent_y_um", "extent_x_um")
 _AXES = ("axis_major_um", "axis_intermediate_um", "axis_minor_um")
@@ -164,10 +169,11 @@ def particle_pictures(
             yield None
             continue
         inside, phases, size = found
+        enlarge = int(np.clip(-(-SMOOTH_ENOUGH // max(inside.shape[1:])), 1, LARGEST_ZOOM))
         yield ParticlePicture(
             int(row["label"]),
-            render_particle(inside, phases, size, colours),
-            (size[1], size[2]),
+            render_particle(inside, phases, size, colours, enlarge),
+            (size[1] / enlarge, size[2] / enlarge),
             caption(row),  # type: ignore[arg-type]
         )
 

@@ -8,6 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
+CHOSEN_COLOUR = "#ff4fd8"
+"""Of what is chosen, everywhere: neither in the colour scale nor in the phases' palettes."""
+
 
 class Choice(QObject):
     """The chosen particles.
@@ -51,4 +54,4 @@ class Choice(QObject):
         self.set(())
 
 
-__all__ = ["Choice"]
+__all__ = ["CHOSEN_COLOUR", "Choice"]

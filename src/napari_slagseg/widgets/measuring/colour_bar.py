@@ -25,7 +25,7 @@ class ScaleLegend(QWidget):
 
     def sizeHint(self) -> QSize:
         """Room for the strip, two numbers and the grey."""
-        return QSize(270, 22)
+        return QSize(208, 22)
 
     def minimumSizeHint(self) -> QSize:
         """The same."""
@@ -44,15 +44,15 @@ class ScaleLegend(QWidget):
         middle = int(Qt.AlignmentFlag.AlignVCenter)
         left, right = int(Qt.AlignmentFlag.AlignLeft), int(Qt.AlignmentFlag.AlignRight)
         h = self.height()
-        painter.drawText(QRectF(0, 0, 48, h), middle | right, low)
+        painter.drawText(QRectF(0, 0, 40, h), middle | right, low)
         count = self._colours.shape[1]
         strip = QImage(
             self._colours.tobytes(), count, 1, 3 * count, QImage.Format.Format_RGB888
         ).copy()
-        painter.drawImage(QRectF(54, h / 2 - 6, 90, 12), strip)
-        painter.drawText(QRectF(149, 0, 70, h), middle | left, high)
-        painter.fillRect(QRectF(222, h / 2 - 6, 12, 12), QColor.fromRgbF(*NO_VALUE))
-        painter.drawText(QRectF(238, 0, 32, h), middle | left, "n/a")
+        painter.drawImage(QRectF(44, h / 2 - 6, 60, 12), strip)
+        painter.drawText(QRectF(108, 0, 58, h), middle | left, high)
+        painter.fillRect(QRectF(168, h / 2 - 6, 10, 12), QColor.fromRgbF(*NO_VALUE))
+        painter.drawText(QRectF(181, 0, 27, h), middle | left, "n/a")
         painter.end()
 
 
@@ -71,14 +71,13 @@ class ColourBar(QWidget):
         self.on = QCheckBox("Colour by")
         self.on.setToolTip("colour the particles in the viewer by a column; off: ordinary colours")
         self.column = ColumnBox("volume_liberation")
-        self.column.setMinimumContentsLength(16)
+        self.column.setMinimumContentsLength(12)
         self.legend = ScaleLegend()
         self.legend.hide()
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.on)
         layout.addWidget(self.column)
-        layout.addWidget(self.legend)
         self.on.toggled.connect(self._changed)
         self.column.chosen.connect(self._chosen)
 

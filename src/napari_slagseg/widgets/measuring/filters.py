@@ -14,8 +14,8 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QMenu,
+    QPushButton,
     QSizePolicy,
-    QToolButton,
     QWidget,
     QWidgetAction,
 )
@@ -39,7 +39,7 @@ _LOCKED = (
 )
 
 
-class PhaseMenu(QToolButton):
+class PhaseMenu(QPushButton):
     """Names of phases to tick; at least one stays ticked.
 
     Signals
@@ -51,11 +51,11 @@ class PhaseMenu(QToolButton):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.setToolTip("target phase; tick several to take them as one target")
-        self.setMenu(QMenu(self))
+        self._menu = QMenu(self)
+        self.setMenu(self._menu)
         self.setText("no target")
-        self.setMaximumWidth(220)
+        self.setMaximumWidth(170)
         self.boxes: dict[str, QCheckBox] = {}
 
     @property
@@ -65,7 +65,7 @@ class PhaseMenu(QToolButton):
 
     def set_phases(self, names: Sequence[str], ticked: Sequence[str]) -> None:
         """Offer other phases."""
-        self.menu().clear()
+        self._menu.clear()
         self.boxes.clear()
         for name in names:
             box = QCheckBox(name.replace("&", "&&"))
@@ -73,9 +73,9 @@ class PhaseMenu(QToolButton):
             box.setChecked(name in ticked)
             box.toggled.connect(lambda on, box=box: self._ticked(box, on))
             # in an action of its own, so that the menu stays open for the next
-            action = QWidgetAction(self.menu())
+            action = QWidgetAction(self._menu)
             action.setDefaultWidget(box)
-            self.menu().addAction(action)
+            self._menu.addAction(action)
             self.boxes[name] = box
         self._say()
 
@@ -120,13 +120,13 @@ class FilterBar(QWidget):
         for name, widgets in (
             ("Target", (self.target,)),
             ("Size", (self.smallest, QLabel("to"), self.largest)),
-            ("Border particles", (self.border,)),
+            ("Border", (self.border,)),
             ("Locked", (self.locked,)),
         ):
             layout.addWidget(QLabel(name))
             for widget in widgets:
                 layout.addWidget(widget)
-            layout.addSpacing(8)
+            layout.addSpacing(4)
         layout.addStretch(1)
         self.target.changed.connect(self.changed)
         for box in (self.smallest, self.largest):
@@ -160,7 +160,8 @@ def _size_box(nothing: str) -> QDoubleSpinBox:
     # not at every key: "120" is not meant as 1, 12, 120
     box.setKeyboardTracking(False)
     box.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-    box.setMaximumWidth(110)
+    box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+    box.setFixedWidth(72)
     return box
 
 
@@ -169,6 +170,9 @@ def _combo(choices: Sequence[tuple[str, str, str]]) -> QComboBox:
     for key, words, meaning in choices:
         combo.addItem(words, key)
         combo.setItemData(combo.count() - 1, meaning, 3)  # Qt.ItemDataRole.ToolTipRole
+    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    combo.setMinimumContentsLength(8)
+    combo.view().setMinimumWidth(180)
     combo.setToolTip("\n".join(f"{words}: {meaning}" for _, words, meaning in choices))
     return combo
 

@@ -14,13 +14,13 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QCheckBox,
+    QComboBox,
     QFileDialog,
     QHBoxLayout,
     QLabel,
     QPushButton,
     QScrollArea,
     QSpinBox,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -92,11 +92,11 @@ class ParticleGallery(QWidget):
         self.sheet = GallerySheet(choice)
         self.sheet.clicked.connect(self._clicked)
         self.column = ColumnBox("volume_liberation")
-        self.falling = QToolButton()
+        self.falling = QPushButton()
         self.falling.setCheckable(True)
         self.falling.setText("▲")
         self.falling.setToolTip("▲: the smallest first; ▼: the largest first")
-        self.only_chosen = QCheckBox("Only the chosen")
+        self.only_chosen = False
         self.one_scale = QCheckBox("One scale")
         self.one_scale.setToolTip("all particles at one scale; off: all of them equally large")
         self.one_scale.setChecked(True)
@@ -104,16 +104,22 @@ class ParticleGallery(QWidget):
         self.page.setRange(1, 1)
         self.page.setPrefix("page ")
         self.page.setKeyboardTracking(False)
-        self.back, self.on = QToolButton(), QToolButton()
+        self.page.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
+        self.back, self.on = QPushButton(), QPushButton()
         self.back.setText("◀")
         self.on.setText("▶")
+        for button in (self.falling, self.back, self.on):
+            button.setFixedWidth(30)
         self.save = QPushButton("Save…")
         self.save.setToolTip("this page as PNG, SVG or PDF, with its rows as CSV beside it")
+        self.palette_box = QComboBox()
+        self.palette_box.addItem("legend's colours", "vendor")
+        self.palette_box.addItem("colour-blind-safe", "safe")
+        self.palette_box.setToolTip("colours of the phases, here and in the viewer")
         self.legend = GalleryLegend()
         self._lay_out()
         self.column.chosen.connect(lambda _: self.go_to_page(1))
         self.falling.toggled.connect(self._turned)
-        self.only_chosen.toggled.connect(lambda _: self.go_to_page(1))
         self.one_scale.toggled.connect(self._scaled)
         self.page.valueChanged.connect(lambda _: self.refresh())
         self.back.clicked.connect(lambda: self.page.setValue(self.page.value() - 1))
@@ -126,10 +132,11 @@ class ParticleGallery(QWidget):
         bar.addWidget(QLabel("Sorted by"))
         bar.addWidget(self.column)
         for widget in (
-            self.falling, self.only_chosen, self.one_scale, self.back, self.page, self.on,
+            self.falling, self.one_scale, self.back, self.page, self.on,
         ):  # fmt: skip
             bar.addWidget(widget)
         bar.addWidget(self.legend, 1)
+        bar.addWidget(self.palette_box)
         bar.addWidget(self.save)
         area = QScrollArea()
         area.setWidget(self.sheet)
@@ -155,10 +162,15 @@ class ParticleGallery(QWidget):
         self.column.set_columns([c for c in numeric_columns(frame) if c != "label"])
         self.refresh()
 
+    def show_only_chosen(self, only: bool) -> None:
+        """Leave all particles out that are not chosen, or show all."""
+        self.only_chosen = only
+        self.go_to_page(1)
+
     def sorted_rows(self) -> pd.DataFrame:
         """All rows in the order of the pages; those without a value come last."""
         frame = self.frame
-        if self.only_chosen.isChecked() and len(frame):
+        if self.only_chosen and len(frame):
             frame = frame[np.isin(frame["label"].to_numpy(np.int64), self.choice.labels)]
         if self.column.column not in frame:
             return frame
@@ -204,7 +216,7 @@ class ParticleGallery(QWidget):
         self.back.setEnabled(self.page.value() > 1)
         self.on.setEnabled(self.page.value() < pages)
         rows = self.page_rows() if "label" in self.frame else pd.DataFrame()
-        chosen = "chosen " if self.only_chosen.isChecked() else ""
+        chosen = "chosen " if self.only_chosen else ""
         self.sheet.words = f"There are no {chosen}particles."
         self.sheet.set_places([self._place(row) for row in rows.to_dict("records")])
         self._say_scale()
@@ -287,7 +299,7 @@ class ParticleGallery(QWidget):
         self.go_to_page(1)
 
     def _choice_changed(self, by: object) -> None:
-        if self.only_chosen.isChecked() and by is not self:
+        if self.only_chosen and by is not self:
             self.go_to_page(1)
 
     def _clicked(self, label: int, add: bool) -> None:

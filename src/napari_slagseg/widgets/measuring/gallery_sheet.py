@@ -21,7 +21,7 @@ from qtpy.QtGui import (
 from qtpy.QtWidgets import QToolTip, QWidget
 
 from napari_slagseg.liberation.line_ups import ParticlePicture
-from napari_slagseg.widgets.measuring.choice import Choice
+from napari_slagseg.widgets.measuring.choice import CHOSEN_COLOUR, Choice
 from napari_slagseg.widgets.plots import theme_colours
 
 TYPICAL = 76
@@ -160,7 +160,7 @@ class GallerySheet(QWidget):
         picture_high = rect.height() - _CAPTION
         at = QRectF(rect.center().x() - w / 2, rect.y() + (picture_high - h) / 2, w, h)
         if place.label in self.choice:
-            painter.setPen(QPen(QColor("#ffd60a"), 2))
+            painter.setPen(QPen(QColor(CHOSEN_COLOUR), 2))
             painter.drawRoundedRect(rect.adjusted(-3, -3, 3, 1), 4, 4)
         if place.picture is not None:
             if place.pixmap is None:

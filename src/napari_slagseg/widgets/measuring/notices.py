@@ -6,35 +6,59 @@ from collections.abc import Sequence
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
 _COLOUR = "#e69f00"
 
 
-class Notices(QWidget):
-    """Warnings in words: the first one cut to the width, all of them at a click."""
+class NoticeLine(QWidget):
+    """The first notice, cut to the width."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.words = ""
+        self.label, self.more = QLabel(), QPushButton()
+        self.label.setTextFormat(Qt.TextFormat.PlainText)
+        self.label.setStyleSheet(f"color: {_COLOUR};")
+        self.label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.more.setCheckable(True)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.label, 1)
+        row.addWidget(self.more)
+
+    def elide(self) -> None:
+        """Cut the words to the width."""
+        wide = max(30, self.width() - self.more.sizeHint().width() - 12)
+        measure = self.label.fontMetrics()
+        self.label.setText(measure.elidedText(self.words, Qt.TextElideMode.ElideRight, wide))
+        self.label.setToolTip(self.words)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Cut the words to the new width."""
+        super().resizeEvent(event)
+        self.elide()
+
+
+class Notices:
+    """Warnings in words: the first one in a line, all of them at a click.
+
+    Attributes
+    ----------
+    line, all : QWidget
+        Where the first is shown, and where all are.
+    """
+
+    def __init__(self) -> None:
         self.notices: list[str] = []
-        self.first, self.all = QLabel(), QLabel()
-        self.first.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.line, self.all = NoticeLine(), QLabel()
         self.all.setWordWrap(True)
         self.all.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        for label in (self.first, self.all):
-            label.setTextFormat(Qt.TextFormat.PlainText)
-            label.setStyleSheet(f"color: {_COLOUR};")
-        self.more = QToolButton()
-        self.more.setCheckable(True)
+        self.all.setTextFormat(Qt.TextFormat.PlainText)
+        self.all.setStyleSheet(f"color: {_COLOUR};")
+        self.all.hide()
+        self.more = self.line.more
         self.more.toggled.connect(lambda _: self._show())
-        row = QHBoxLayout()
-        row.addWidget(self.first, 1)
-        row.addWidget(self.more)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addLayout(row)
-        layout.addWidget(self.all)
         self._show()
 
     def tell(self, notices: Sequence[str]) -> None:
@@ -47,27 +71,13 @@ class Notices(QWidget):
         return "\n".join(self.notices)
 
     def _show(self) -> None:
-        self.setVisible(bool(self.notices))
-        if not self.notices:
-            return
-        opened = self.more.isChecked()
-        count = len(self.notices)
+        count, opened = len(self.notices), self.more.isChecked()
+        self.more.setVisible(count > 0)
         self.more.setText("close ▴" if opened else f"{count} notice{'s' * (count > 1)} ▾")
-        self.all.setVisible(opened)
+        self.line.words = f"⚠ {self.notices[0]}" if count and not opened else ""
         self.all.setText("\n".join(f"• {n}" for n in self.notices))
-        self._elide()
-
-    def _elide(self) -> None:
-        words = "" if self.more.isChecked() or not self.notices else f"⚠ {self.notices[0]}"
-        wide = max(60, self.width() - self.more.sizeHint().width() - 16)
-        measure = self.first.fontMetrics()
-        self.first.setText(measure.elidedText(words, Qt.TextElideMode.ElideRight, wide))
-        self.first.setToolTip(words)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Cut the first one to the new width."""
-        super().resizeEvent(event)
-        self._elide()
+        self.all.setVisible(opened and count > 0)
+        self.line.elide()
 
 
 __all__ = ["Notices"]

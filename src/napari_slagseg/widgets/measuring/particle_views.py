@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_slagseg.widgets import layers
 from napari_slagseg.widgets.levels import layer_data
+from napari_slagseg.widgets.measuring.choice import CHOSEN_COLOUR
 from napari_slagseg.widgets.measuring.label_lookup import Lookup, looked_up
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ STEPS = 254
 """Colours of the scale; one more is for particles without a value."""
 
 NO_VALUE = (0.5, 0.5, 0.5, 1.0)
-_CHOSEN = (1.0, 0.92, 0.1, 1.0)
 
 
 def scale_of(values: NDArray[np.float64]) -> tuple[float, float]:
@@ -131,7 +131,8 @@ class ParticleViews:
         if there:
             layer = self.viewer.layers[CHOSEN_LAYER]
         else:
-            colours = {None: _CHOSEN, 0: (0, 0, 0, 0), **dict.fromkeys(range(1, 251), _CHOSEN)}
+            colours: dict[int | None, Any] = {None: CHOSEN_COLOUR, 0: (0, 0, 0, 0)}
+            colours.update(dict.fromkeys(range(1, 251), CHOSEN_COLOUR))
             layer = self._add(
                 CHOSEN_LAYER,
                 self._chosen,

@@ -14,6 +14,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QApplication, QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_slagseg.liberation.figures import OKABE_ITO
+from napari_slagseg.widgets.measuring.choice import CHOSEN_COLOUR
 from napari_slagseg.widgets.measuring.column_box import ColumnBox, numeric_columns
 from napari_slagseg.widgets.measuring.saving import save_button
 from napari_slagseg.widgets.plots import PlotCanvas, theme_colours
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from napari_slagseg.data import ColumnDefinition
     from napari_slagseg.widgets.measuring.choice import Choice
 
-CHOSEN_COLOUR = "#d55e00"
 _CLICK_REACH = 8.0
 """Pixels from a point within which a click means it."""
 
