@@ -1,4 +1,4 @@
-"""Descriptors: our voxel pass and boxes beside what one would take instead, on the same labels.
+"""Descriptors: our voxel pass and hulls beside what one would take instead, on the same labels.
 
     python -m benchmarks.descriptors [--edge 256 512] [--threads 1 4]
 
@@ -8,9 +8,12 @@ memory above its inputs is shown in bytes a voxel. Slow methods measure the firs
 or a part of the volume, and their times are scaled up; the table says where.
 
 What the others give: scikit-image's regionprops count, box and centroid; marching cubes
-the surface (8 to 9 % long on the raw mask); cc3d count, box and centroid; SimpleITK the
-same surface as ours, boxes and more; PoreSpy a table that is as wide as ours. None has
-intergrowth or surface liberation. trimesh's boxes are of minimum volume, as ours are.
+the surface (8 to 9 % long on the raw mask), its hulls the largest Feret diameter and the
+convex volume; cc3d count, box and centroid; SimpleITK the same surface as ours, boxes and more;
+quantimpy volume, surface and curvatures; PoreSpy a table of shapes as wide as ours. None has
+contacts of phases, grains, intergrowth or surface liberation. trimesh's boxes are of minimum
+volume, as ours are; our row holds the Feret diameters, the sieve's hole and the hull besides. Of
+sections, scikit-image's regionprops give area, perimeter, axes, largest Feret diameter and solidity.
 """
 
 from __future__ import annotations
@@ -29,6 +32,8 @@ from benchmarks.peak_memory import PeakMemory
 
 PARTICLES = 400  # meshed at most
 BOXES = 30  # fitted at most by trimesh
+HULLS = 60  # at most by scikit-image
+PLANES = 5  # of the 50 of ours, at most by scikit-image
 PORESPY_EDGE = 128
 
 
@@ -56,7 +61,7 @@ def table_of_phases() -> Any:
 
 
 def ours(sample: Sample) -> float:
-    """The whole table, oriented boxes included."""
+    """The whole table: all sums and contacts, grains, boxes, Feret diameters, hulls."""
     from napari_slagseg.descriptors import describe_particles
 
     describe_particles(sample.labels, sample.phases, 1.0, table_of_phases(), threads=sample.threads)
@@ -64,7 +69,7 @@ def ours(sample: Sample) -> float:
 
 
 def ours_voxels(sample: Sample) -> float:
-    """All sums: counts, centroids, boxes, surfaces, contacts, surface voxels; and hull corners."""
+    """All sums: counts, centroids, boxes, surface voxels by phase, contacts; and hull corners."""
     from napari_slagseg.data import ThreadRun
     from napari_slagseg.descriptors.block_sums import MeasureBlock, merged
     from napari_slagseg.descriptors.labels_present import PhaseSlots
@@ -80,7 +85,7 @@ def ours_voxels(sample: Sample) -> float:
 
 
 def ours_boxes(sample: Sample) -> float:
-    """Oriented boxes, from what the voxel pass found."""
+    """Oriented boxes, Feret diameters, sieve holes, hulls, from what the voxel pass found."""
     from napari_slagseg.descriptors.box_stage import fitted_boxes
 
     if sample.ready is None:
@@ -89,6 +94,62 @@ def ours_boxes(sample: Sample) -> float:
     labels_of = {index: result["labels"] for index, result in results.items()}
     fitted_boxes(run, labels_of, sums.labels, sums.low, (1.0, 1.0, 1.0), (0.0, 1.0))
     return 1.0
+
+
+def ours_sections(sample: Sample) -> float:
+    """All columns and contacts of 50 planes."""
+    from napari_slagseg.descriptors import describe_sections
+
+    describe_sections(sample.labels, sample.phases, 1.0, table_of_phases())
+    return 1.0
+
+
+def skimage_sections(sample: Sample) -> float:
+    """What scikit-image has of those columns."""
+    from skimage.measure import regionprops_table
+
+    from napari_slagseg.descriptors import evenly_spaced
+
+    names = (
+        "label", "area", "bbox", "centroid", "perimeter", "feret_diameter_max", "solidity",
+        "axis_major_length", "axis_minor_length",
+    )  # fmt: skip
+    planes = evenly_spaced(len(sample.labels))
+    chosen = planes[:: max(1, len(planes) // PLANES)]
+    for index in chosen:
+        regionprops_table(sample.labels[index].astype(np.int32), properties=names)
+    return len(chosen) / len(planes)
+
+
+def skimage_hulls(sample: Sample) -> float:
+    """Largest Feret diameter and convex volume of each particle in its own box."""
+    from skimage.measure import regionprops_table
+
+    done = 0
+    for label, cut in enumerate(cuts_of(sample), start=1):
+        if cut is None or min(s.stop - s.start for s in cut) < 3:
+            continue
+        mask = np.pad(sample.labels[cut] == label, 1).astype(np.int32)
+        regionprops_table(mask, properties=("feret_diameter_max", "area_convex"))
+        done += 1
+        if done == HULLS:
+            break
+    return done / sample.n
+
+
+def quantimpy(sample: Sample) -> float:
+    """Volume, surface and curvatures of each particle in its own box."""
+    from quantimpy.minkowski import functionals
+
+    done = 0
+    for label, cut in enumerate(cuts_of(sample), start=1):
+        if cut is None:
+            continue
+        functionals(np.pad(sample.labels[cut] == label, 1))
+        done += 1
+        if done == PARTICLES:
+            break
+    return done / sample.n
 
 
 def cuts_of(sample: Sample) -> list[tuple[slice, ...] | None]:
@@ -190,13 +251,17 @@ class Method:
 
 METHODS = (
     Method("ours: voxel pass", ours_voxels, threaded=True),
-    Method("ours: oriented boxes", ours_boxes, threaded=True),
+    Method("ours: boxes and hulls", ours_boxes, threaded=True),
     Method("ours: whole table", ours, threaded=True),
+    Method("ours: 50 sections", ours_sections),
     Method("skimage regionprops", regionprops, "skimage"),
     Method("skimage marching cubes", marching_cubes, "skimage"),
+    Method("skimage hulls", skimage_hulls, "skimage"),
+    Method("skimage 50 sections", skimage_sections, "skimage"),
     Method("cc3d statistics", cc3d_statistics, "cc3d"),
     Method("SimpleITK shapes", simpleitk, "SimpleITK"),
     Method("PoreSpy regionprops_3D", porespy, "porespy"),
+    Method("quantimpy functionals", quantimpy, "quantimpy"),
     Method("trimesh boxes", trimesh_boxes, "trimesh"),
 )
 
@@ -224,8 +289,9 @@ def measure(name: str, edge: int, threads: int, repeats: int, pipe: Any) -> None
             start = time.perf_counter()
             method.call(full)
             times.append(time.perf_counter() - start)
-    except ImportError as error:
-        pipe.send(f"is not complete: {error}")
+    except (ImportError, ValueError) as error:
+        # also a package that was built for another numpy
+        pipe.send(f"does not run here: {error}")
         return
     pipe.send((min(times) / share, memory.bytes, full.n, share))
 
@@ -276,18 +342,28 @@ def main(argv: list[str] | None = None) -> None:
         _ratios(seconds, arguments.threads)
 
 
+RATIOS = (
+    (("skimage regionprops", "skimage marching cubes"), "ours: voxel pass"),
+    (("SimpleITK shapes",), "ours: voxel pass"),
+    (("quantimpy functionals",), "ours: voxel pass"),
+    (("trimesh boxes",), "ours: boxes and hulls"),
+    (("skimage hulls",), "ours: boxes and hulls"),
+    (("PoreSpy regionprops_3D",), "ours: whole table"),
+    (("skimage 50 sections",), "ours: 50 sections"),
+)
+"""Peers whose times are added up, and what they are compared with."""
+
+
 def _ratios(seconds: dict[tuple[str, int], float], threads: list[int]) -> None:
     one = threads[0]
-    try:
-        peers = seconds["skimage regionprops", one] + seconds["skimage marching cubes", one]
+    for peers, name in RATIOS:
+        if any((peer, one) not in seconds for peer in peers):
+            continue
         for count in threads:
-            faster = peers / seconds["ours: voxel pass", count]
-            print(f"regionprops + marching cubes / voxel pass, {count} threads: {faster:.1f}")
-        for count in threads:
-            faster = seconds["trimesh boxes", one] / seconds["ours: oriented boxes", count]
-            print(f"trimesh / oriented boxes, {count} threads: {faster:.1f}")
-    except KeyError as missing:
-        print(f"no ratio: {missing} was not measured")
+            if (name, count) not in seconds:
+                continue
+            faster = sum(seconds[peer, one] for peer in peers) / seconds[name, count]
+            print(f"{' + '.join(peers)} / {name}, {count} threads: {faster:.1f}")
 
 
 if __name__ == "__main__":
