@@ -10,7 +10,6 @@ themselves, a chunk at a time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from scipy import sparse
 from napari_slagseg.liberation.drawing import add_up, count_drawn
 from napari_slagseg.liberation.samples import Sample
 from napari_slagseg.liberation.settings import StatisticSettings
+from napari_slagseg.liberation.sums import Ratios, Sums
 
 Array = NDArray[np.float64]
 OfWeights = Callable[[Array], Array]
@@ -69,99 +69,6 @@ def resampled_weights(
             drawn = rng.integers(0, m, size=(b, m - 1), dtype=np.uint32)
             count_drawn(drawn, inside, m / (m - 1), weights)
         yield weights
-
-
-@dataclass(frozen=True)
-class Sums:
-    """Sums over the particles (or quotients of such), of the sample and of its resamples.
-
-    Attributes
-    ----------
-    value : (k,) float64
-    resampled : (resamples, k) float64
-    effective : (k,) float64
-        Effective number of particles in each sum, ``(sum x)^2 / sum x^2`` (Kish 1965); of a
-        quotient, in its divisor.
-    level : float
-        Of the intervals that are made of them.
-    freedom : (k,) float64 or None
-        Effective number of particles that the spread is known from; None where that is
-        `effective`.
-    """
-
-    value: Array
-    resampled: Array
-    effective: Array
-    level: float
-    freedom: Array | None = None
-
-    @property
-    def squares(self) -> Array:
-        """Sum of the squares of what each particle adds, (k,)."""
-        held = self.effective > 0
-        return np.where(held, self.value**2 / np.where(held, self.effective, 1.0), 0.0)
-
-    def __getitem__(self, columns: slice) -> Sums:
-        return Sums(
-            self.value[columns],
-            self.resampled[:, columns],
-            self.effective[columns],
-            self.level,
-            None if self.freedom is None else self.freedom[columns],
-        )
-
-    def repeated(self, times: int) -> Sums:
-        """Each column several times, one after the other."""
-        return Sums(
-            np.repeat(self.value, times),
-            np.repeat(self.resampled, times, axis=1),
-            np.repeat(self.effective, times),
-            self.level,
-        )
-
-    def up_to(self) -> Sums:
-        """Of classes: each with all below it."""
-        value = np.cumsum(self.value)
-        return Sums(
-            value,
-            np.cumsum(self.resampled, axis=1),
-            effective_number(value, np.cumsum(self.squares)),
-            self.level,
-        )
-
-    def from_on(self) -> Sums:
-        """Of classes: each with all above it."""
-        reverse = slice(None, None, -1)
-        return self[reverse].up_to()[reverse]
-
-    def divided_by(self, whole: Sums, *, classes: bool = False) -> Sums:
-        """Quotient with another sum, or with as many.
-
-        Parameters
-        ----------
-        whole : Sums
-        classes : bool
-            A particle adds all that it adds to the whole, or nothing. Then as much as the
-            whole consists of few large particles, so may the class, or what is not in it:
-            the spread is known from the fewest of the three.
-        """
-        with np.errstate(divide="ignore", invalid="ignore"):
-            value = np.where(whole.value != 0, self.value / whole.value, np.nan)
-            resampled = np.where(whole.resampled != 0, self.resampled / whole.resampled, np.nan)
-        effective = np.broadcast_to(whole.effective, value.shape)
-        if not classes:
-            return Sums(value, resampled, effective, self.level)
-        rest = np.maximum(whole.squares - self.squares, 0.0)
-        others = effective_number(whole.value - self.value, rest)
-        freedom = np.where(self.value > 0, self.effective, np.inf)
-        freedom = np.minimum(freedom, np.where(rest > 0, others, np.inf))
-        return Sums(value, resampled, effective, self.level, np.minimum(freedom, effective))
-
-
-def effective_number(value: Array, squares: Array) -> Array:
-    """Effective number of particles in a sum, from the sum and that of the squares."""
-    held = squares > 0
-    return np.where(held, value**2 / np.where(held, squares, 1.0), 0.0)
 
 
 class Contributions:
@@ -249,10 +156,12 @@ class Contributions:
             ).tocsr()
         value = np.asarray(matrix.sum(axis=1), dtype=np.float64).ravel()
         squares = np.asarray(matrix.multiply(matrix).sum(axis=1), dtype=np.float64).ravel()
-        effective = effective_number(value, squares)
         for columns, function, of in self._functions:
             value[columns] = function(sample.weights[None, :])[0]
-            effective[columns] = effective[of]
+            # so that their effective number is that of `of`
+            with np.errstate(divide="ignore", invalid="ignore"):
+                share = np.where(value[of] != 0, squares[of] / value[of] ** 2, np.nan)
+            squares[columns] = share * value[columns] ** 2
         # one unit, drawn again and again, would look like certainty
         resamples = settings.resamples if n_units > 1 else 0
         wanted = settings.size_strata if strata is None else strata
@@ -268,7 +177,7 @@ class Contributions:
                     sums[:, columns] = function(of_rows)
             chunks.append(sums)
         resampled = np.concatenate(chunks) if chunks else np.zeros((0, self._width))
-        return Sums(value, resampled, effective, settings.level)
+        return Sums(value, resampled, squares, settings.level)
 
 
 class _Product:
@@ -297,4 +206,4 @@ def _unit_sizes(sample: Sample, units: NDArray[np.int64], n_units: int) -> Array
     return sizes
 
 
-__all__ = ["Contributions", "Sums", "resampled_weights", "size_strata"]
+__all__ = ["Contributions", "Ratios", "Sums", "resampled_weights", "size_strata"]
