@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from napari_slagseg.data import Phase
 from napari_slagseg.liberation.estimates import Estimate, estimate, share
-from napari_slagseg.liberation.resampling import Contributions, Sums
+from napari_slagseg.liberation.resampling import Contributions
 from napari_slagseg.liberation.samples import Sample
+from napari_slagseg.liberation.sums import Sums
 
 Array = NDArray[np.float64]
 Frames = dict[str, pd.DataFrame]

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from napari_slagseg.data import BACKGROUND, UNKNOWN
 from napari_slagseg.liberation.composition import Finish, Frames, labelled
 from napari_slagseg.liberation.estimates import share
-from napari_slagseg.liberation.resampling import Contributions, Sums
+from napari_slagseg.liberation.resampling import Contributions
 from napari_slagseg.liberation.samples import Sample
 from napari_slagseg.liberation.settings import StatisticSettings
+from napari_slagseg.liberation.sums import Sums
 
 OUTSIDE = "outside"
 """Partner of a boundary with epoxy, pores or other particles."""

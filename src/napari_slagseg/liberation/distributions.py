@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from napari_slagseg.liberation.composition import Finish, Frames, labelled, phase_masses
 from napari_slagseg.liberation.estimates import certain, estimate, rising, share
 from napari_slagseg.liberation.percentiles import weighted_percentiles
-from napari_slagseg.liberation.resampling import Contributions, Sums
+from napari_slagseg.liberation.resampling import Contributions
 from napari_slagseg.liberation.samples import Sample
 from napari_slagseg.liberation.settings import StatisticSettings
 from napari_slagseg.liberation.sizes import classes_with_all
+from napari_slagseg.liberation.sums import Sums
 
 Array = NDArray[np.float64]
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from napari_slagseg.liberation.resampling import Sums
+from napari_slagseg.liberation.sums import Sums
 
 Array = NDArray[np.float64]
 

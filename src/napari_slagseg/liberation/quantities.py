@@ -15,9 +15,10 @@ from napari_slagseg.liberation.distributions import PERCENTILES, SHARES
 from napari_slagseg.liberation.estimates import Estimate, estimate, share
 from napari_slagseg.liberation.percentiles import weighted_percentiles
 from napari_slagseg.liberation.recovery import target_masses
-from napari_slagseg.liberation.resampling import Contributions, Sums
+from napari_slagseg.liberation.resampling import Contributions
 from napari_slagseg.liberation.samples import Sample, sample_of
 from napari_slagseg.liberation.settings import BorderRule, StatisticSettings
+from napari_slagseg.liberation.sums import Sums
 
 Array = NDArray[np.float64]
 Ratio = tuple[str, Array, Array]

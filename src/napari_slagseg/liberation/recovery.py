@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from napari_slagseg.liberation.composition import Finish, Frames, labelled, phase_masses
 from napari_slagseg.liberation.estimates import certain, estimate, share
-from napari_slagseg.liberation.resampling import Contributions, OfWeights, Sums
+from napari_slagseg.liberation.resampling import Contributions, OfWeights
 from napari_slagseg.liberation.samples import Sample
 from napari_slagseg.liberation.settings import StatisticSettings
+from napari_slagseg.liberation.sums import Sums
 
 Array = NDArray[np.float64]
 

@@ -18,7 +18,7 @@ from scipy import sparse
 from napari_slagseg.liberation.drawing import add_up, count_drawn
 from napari_slagseg.liberation.samples import Sample
 from napari_slagseg.liberation.settings import StatisticSettings
-from napari_slagseg.liberation.sums import Ratios, Sums
+from napari_slagseg.liberation.sums import Sums, effective_number
 
 Array = NDArray[np.float64]
 OfWeights = Callable[[Array], Array]
@@ -156,12 +156,10 @@ class Contributions:
             ).tocsr()
         value = np.asarray(matrix.sum(axis=1), dtype=np.float64).ravel()
         squares = np.asarray(matrix.multiply(matrix).sum(axis=1), dtype=np.float64).ravel()
+        effective = effective_number(value, squares)
         for columns, function, of in self._functions:
             value[columns] = function(sample.weights[None, :])[0]
-            # so that their effective number is that of `of`
-            with np.errstate(divide="ignore", invalid="ignore"):
-                share = np.where(value[of] != 0, squares[of] / value[of] ** 2, np.nan)
-            squares[columns] = share * value[columns] ** 2
+            effective[columns] = effective[of]
         # one unit, drawn again and again, would look like certainty
         resamples = settings.resamples if n_units > 1 else 0
         wanted = settings.size_strata if strata is None else strata
@@ -177,7 +175,7 @@ class Contributions:
                     sums[:, columns] = function(of_rows)
             chunks.append(sums)
         resampled = np.concatenate(chunks) if chunks else np.zeros((0, self._width))
-        return Sums(value, resampled, squares, settings.level)
+        return Sums(value, resampled, effective, settings.level)
 
 
 class _Product:
@@ -206,4 +204,4 @@ def _unit_sizes(sample: Sample, units: NDArray[np.int64], n_units: int) -> Array
     return sizes
 
 
-__all__ = ["Contributions", "Ratios", "Sums", "resampled_weights", "size_strata"]
+__all__ = ["Contributions", "Sums", "resampled_weights", "size_strata"]

@@ -1,4 +1,4 @@
-"""Sums over particles, their quotients, and the same of every resample."""
+"""Sums over particles, of the sample and of its resamples, and their quotients."""
 
 from __future__ import annotations
 
@@ -11,61 +11,42 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Ratios:
-    """Quotients of sums, of the sample and of its resamples.
+class Sums:
+    """Sums over the particles (or quotients of such), of the sample and of its resamples.
 
     Attributes
     ----------
     value : (k,) float64
     resampled : (resamples, k) float64
     effective : (k,) float64
-        Effective number of particles in the divisor.
-    freedom : (k,) float64
-        Effective number of particles that the spread is known from.
+        Effective number of particles in each sum, ``(sum x)^2 / sum x^2`` (Kish 1965); of a
+        quotient, in its divisor.
     level : float
         Of the intervals that are made of them.
+    freedom : (k,) float64 or None
+        Effective number of particles that the spread is known from; None where that is
+        `effective`.
     """
 
     value: Array
     resampled: Array
     effective: Array
-    freedom: Array
     level: float
-
-
-@dataclass(frozen=True)
-class Sums:
-    """Sums over the particles of the sample, and over those of its resamples.
-
-    Attributes
-    ----------
-    value : (k,) float64
-    resampled : (resamples, k) float64
-    squares : (k,) float64
-        Sums of the squares of what each particle adds.
-    level : float
-        Of the intervals that are made of them.
-    """
-
-    value: Array
-    resampled: Array
-    squares: Array
-    level: float
+    freedom: Array | None = None
 
     @property
-    def effective(self) -> Array:
-        """Effective number of particles in each sum, ``(sum x)^2 / sum x^2`` (Kish 1965)."""
-        held = self.squares > 0
-        return np.where(held, self.value**2 / np.where(held, self.squares, 1.0), 0.0)
-
-    @property
-    def freedom(self) -> Array:
-        """Effective number of particles that the spread is known from."""
-        return self.effective
+    def squares(self) -> Array:
+        """Sum of the squares of what each particle adds, (k,)."""
+        held = self.effective > 0
+        return np.where(held, self.value**2 / np.where(held, self.effective, 1.0), 0.0)
 
     def __getitem__(self, columns: slice) -> Sums:
         return Sums(
-            self.value[columns], self.resampled[:, columns], self.squares[columns], self.level
+            self.value[columns],
+            self.resampled[:, columns],
+            self.effective[columns],
+            self.level,
+            None if self.freedom is None else self.freedom[columns],
         )
 
     def repeated(self, times: int) -> Sums:
@@ -73,16 +54,17 @@ class Sums:
         return Sums(
             np.repeat(self.value, times),
             np.repeat(self.resampled, times, axis=1),
-            np.repeat(self.squares, times),
+            np.repeat(self.effective, times),
             self.level,
         )
 
     def up_to(self) -> Sums:
         """Of classes: each with all below it."""
+        value = np.cumsum(self.value)
         return Sums(
-            np.cumsum(self.value),
+            value,
             np.cumsum(self.resampled, axis=1),
-            np.cumsum(self.squares),
+            effective_number(value, np.cumsum(self.squares)),
             self.level,
         )
 
@@ -91,7 +73,7 @@ class Sums:
         reverse = slice(None, None, -1)
         return self[reverse].up_to()[reverse]
 
-    def divided_by(self, whole: Sums, *, classes: bool = False) -> Ratios:
+    def divided_by(self, whole: Sums, *, classes: bool = False) -> Sums:
         """Quotient with another sum, or with as many.
 
         Parameters
@@ -106,14 +88,19 @@ class Sums:
             value = np.where(whole.value != 0, self.value / whole.value, np.nan)
             resampled = np.where(whole.resampled != 0, self.resampled / whole.resampled, np.nan)
         effective = np.broadcast_to(whole.effective, value.shape)
-        freedom = effective
-        if classes:
-            rest = np.maximum(whole.squares - self.squares, 0.0)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                others = np.where(rest > 0, (whole.value - self.value) ** 2 / rest, np.inf)
-            held = np.where(self.value > 0, self.effective, np.inf)
-            freedom = np.minimum(np.minimum(held, others), effective)
-        return Ratios(value, resampled, effective, freedom, self.level)
+        if not classes:
+            return Sums(value, resampled, effective, self.level)
+        rest = np.maximum(whole.squares - self.squares, 0.0)
+        others = effective_number(whole.value - self.value, rest)
+        freedom = np.where(self.value > 0, self.effective, np.inf)
+        freedom = np.minimum(freedom, np.where(rest > 0, others, np.inf))
+        return Sums(value, resampled, effective, self.level, np.minimum(freedom, effective))
 
 
-__all__ = ["Ratios", "Sums"]
+def effective_number(value: Array, squares: Array) -> Array:
+    """Effective number of particles in a sum, from the sum and that of the squares."""
+    held = squares > 0
+    return np.where(held, value**2 / np.where(held, squares, 1.0), 0.0)
+
+
+__all__ = ["Sums", "effective_number"]

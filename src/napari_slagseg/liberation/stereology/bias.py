@@ -12,15 +12,11 @@ from scipy import sparse
 
 from napari_slagseg.liberation.degrees import GRID, liberations
 from napari_slagseg.liberation.estimates import Estimate, certain, estimate, falling, share
-from napari_slagseg.liberation.resampling import (
-    Sums,
-    effective_number,
-    resampled_weights,
-    size_strata,
-)
+from napari_slagseg.liberation.resampling import resampled_weights, size_strata
 from napari_slagseg.liberation.samples import Sample
 from napari_slagseg.liberation.settings import StatisticSettings
 from napari_slagseg.liberation.stereology.pairs import check_pair, sections_of
+from napari_slagseg.liberation.sums import Sums, effective_number
 
 Array = NDArray[np.float64]
 

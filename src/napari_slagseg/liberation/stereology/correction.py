@@ -12,7 +12,7 @@ from scipy import sparse
 from napari_slagseg.data import SlagsegError
 from napari_slagseg.liberation.degrees import GRID
 from napari_slagseg.liberation.estimates import Estimate, certain, estimate, falling, share
-from napari_slagseg.liberation.resampling import Sums, resampled_weights, size_strata
+from napari_slagseg.liberation.resampling import resampled_weights, size_strata
 from napari_slagseg.liberation.samples import Sample
 from napari_slagseg.liberation.settings import StatisticSettings
 from napari_slagseg.liberation.stereology.kernel import SectionKernel
@@ -22,6 +22,7 @@ from napari_slagseg.liberation.stereology.unfolding import (
     em_steps,
     start_from,
 )
+from napari_slagseg.liberation.sums import Sums
 
 Array = NDArray[np.float64]
 

@@ -12,11 +12,12 @@ from scipy import sparse
 from napari_slagseg.data import SlagsegError
 from napari_slagseg.liberation.degrees import GRID
 from napari_slagseg.liberation.estimates import share
-from napari_slagseg.liberation.resampling import Sums, resampled_weights, size_strata
+from napari_slagseg.liberation.resampling import resampled_weights, size_strata
 from napari_slagseg.liberation.samples import Sample
 from napari_slagseg.liberation.settings import StatisticSettings
 from napari_slagseg.liberation.stereology.classes import GradeClasses
 from napari_slagseg.liberation.stereology.pairs import sections_of
+from napari_slagseg.liberation.sums import Sums
 
 Array = NDArray[np.float64]
 
