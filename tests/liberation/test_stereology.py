@@ -291,6 +291,11 @@ def test_em_finds_what_a_kernel_without_scatter_hides():
     assert left <= 1
     many, _, _ = chosen_steps(kernel, seen, np.full(3, 1 / 3), np.full(3, 1e-6))
     assert many > steps  # surer data are corrected further
+    # what no distribution can give is not run after
+    odd = np.array([0.0, 1.0, 0.0])
+    steps, _, left = chosen_steps(kernel, odd, np.full(3, 1 / 3), np.full(3, 1e-4))
+    assert left > 1
+    assert steps < 50
 
 
 def test_what_cannot_be_done_says_why():

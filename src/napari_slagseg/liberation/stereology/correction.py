@@ -172,7 +172,7 @@ def correct_sections(
         curve=ratios(curve, curves),
         steps=steps,
         misfit=left,
-        warnings=_warnings(kernel, apparent, matrix, steps, left, most_steps, sections.label),
+        warnings=_warnings(kernel, apparent, matrix, left, sections.label),
     )
 
 
@@ -259,9 +259,7 @@ def _warnings(
     kernel: SectionKernel,
     apparent: Array,
     matrix: Array,
-    steps: int,
     left: float,
-    most: int,
     label: str,
 ) -> tuple[str, ...]:
     found = []
@@ -277,7 +275,7 @@ def _warnings(
         found.append(
             f"{label}: {unseen:.0%} of the area shows grades that no section of the kernel does."
         )
-    if steps == most and left > UNMET:
+    if left > UNMET:
         found.append(
             f"{label}: the kernel does not explain the sections (misfit {left:.1f}, right is 1); "
             "are they of the same material?"

@@ -13,6 +13,9 @@ MOST_STEPS = 50
 LEAST_STEPS = 2
 """One step alone goes part of the way where few sections would allow the whole of it."""
 
+_NEAR = 1.25
+"""Where the criterion is out of reach: misfit over the least, at which it is not worth going on."""
+
 _FLOOR = 1e-3
 
 
@@ -75,9 +78,10 @@ def chosen_steps(
 ) -> tuple[int, Array, float]:
     """Fewest steps after which the residuals are no larger than the data's scatter.
 
-    Beyond, EM fits the scatter (Morozov's discrepancy principle; for EM, Bardsley 2011,
-    Electronic Transactions on Numerical Analysis 38, 34-43). Nothing but the data and their
-    scatter is looked at.
+    If that cannot be reached, fewest after which more bring next to nothing. Beyond, EM fits
+    the scatter (Morozov's discrepancy principle; for EM, Bardsley 2011, Electronic
+    Transactions on Numerical Analysis 38, 34-43). Nothing but the data and their scatter is
+    looked at.
 
     Parameters
     ----------
@@ -96,13 +100,15 @@ def chosen_steps(
     misfit : float
         Below 1 where the criterion was met.
     """
-    left = np.inf
+    tried = []
     for step in range(1, most + 1):
         guess = em_steps(kernel[None], apparent[None], guess[None], 1)[0]
         left = misfit(kernel, apparent, guess, variance)
+        tried.append((step, guess, left))
         if left <= 1 and step >= min(LEAST_STEPS, most):
-            return step, guess, left
-    return most, guess, left
+            return tried[-1]
+    least = min(left for _, _, left in tried)
+    return next(t for t in tried[min(LEAST_STEPS, most) - 1 :] if t[2] <= _NEAR * least)
 
 
 __all__ = ["MOST_STEPS", "chosen_steps", "em_steps", "misfit", "start_from"]
