@@ -204,4 +204,4 @@ def _unit_sizes(sample: Sample, units: NDArray[np.int64], n_units: int) -> Array
     return sizes
 
 
-__all__ = ["Contributions", "Sums", "resampled_weights", "size_strata"]
+__all__ = ["Contributions", "resampled_weights", "size_strata"]

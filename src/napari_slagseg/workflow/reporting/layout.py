@@ -121,14 +121,22 @@ SECTIONS: tuple[Section, ...] = (
         "stereology",
         "Stereology",
         "What sections of these particles show against what the particles are.",
-        ("stereology_bias", "stereology_distribution", "label_sensitivity"),
+        ("stereology_bias", "stereology_distribution", "stereology_weights"),
         (
             "stereology_volume_liberation",
             "stereology_surface_liberation",
             "stereology_bias",
             "stereology_kernel",
         ),
-        ("stereology_curves", "stereology_kernel", "stereology_weights"),
+        ("stereology_curves", "stereology_kernel"),
+    ),
+    Section(
+        "sensitivity",
+        "If boundaries lay elsewhere",
+        "Results as measured, and after every boundary was moved by one voxel: particles grown or "
+        "shrunk, the target grown or shrunk inside them, or boundaries moved here and there. These "
+        "are no confidence intervals: they say what a bias of one voxel everywhere would do.",
+        ("label_sensitivity",),
     ),
     Section(
         "convergence",
