@@ -57,7 +57,7 @@ def describe_planes(
     ----------
     particles, phases : (z, y, x) integer
         As for `describe_particles`; read by boxes. About one plane is held in memory
-        (14 bytes a pixel), and, for oblique planes, one box of some 128 voxels' edge.
+        (some 25 bytes a pixel), and, for oblique planes, one box of some 128 voxels' edge.
     voxel_size_um : float or (z, y, x)
     table : PhaseTable
         With the target phase set.

@@ -84,6 +84,9 @@ class PerturbedVolume:
         return found.squeeze(tuple(single)) if single else found
 
     def _box(self, start: Sequence[int], stop: Sequence[int]) -> NDArray[Any]:
+        if self.what == "particles" and self.change.startswith("target"):
+            # only phases move
+            return np.asarray(self.particles[tuple(slice(a, b) for a, b in zip(start, stop))])
         # numba takes a second to import: only those who perturb wait for it
         from napari_slagseg.segmentation.perturbation_kernel import moved
 
