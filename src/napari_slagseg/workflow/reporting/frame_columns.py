@@ -61,6 +61,52 @@ OF_FRAME: dict[str, dict[str, ColumnDefinition]] = {
         "value": _c("share", "Target in particles liberated at least so far / all target.",
                     "Kirstein et al. Eq. 8"),
     },
+    "liberation_steps": {
+        "threshold": _c("share", "A degree of liberation that occurs."),
+        "value": _c("share", "The liberation curve there, exactly; it has this value down to the "
+                    "threshold before.", "Kirstein et al. Eq. 8"),
+    },
+    "stereology_curves": {
+        "threshold": _c("share", "Least degree of liberation."),
+        "value": _c("share", "Target in particles (sections) liberated at least so far / all of it; "
+                    "the corrected curve is what sections say of the particles."),
+    },
+    "stereology_bias": {
+        "sections": _c("", "The sections that are set against the particles."),
+        "measure": _c("", "What the value is: the 3D result, the 2D one, or how they differ."),
+        "value": _c("", "The quantity in 3D or 2D, their difference or their ratio."),
+    },
+    "stereology_kernel": {
+        "grade_percent_3d": _c("%", "Class of the particle's share of target."),
+        "grade_percent_2d": _c("%", "Class of a section's share of target."),
+        "value": _c("share", "Probability that a section of a particle of the one class is in the "
+                    "other: rows of one particle class sum to 1."),
+        "n_particles": _c("", "Particles of the class."),
+        "n_sections": _c("", "Sections of these particles."),
+    },
+    "stereology_weights": {
+        "grade_percent_3d": _c("%", "Class of the particle's share of target."),
+        "particles": _c("share", "Share of the particles, by number."),
+        "sections": _c("share", "Share of the sections, by number: large particles are cut more "
+                       "often."),
+        "volume": _c("share", "Share of the particles' volume."),
+        "area": _c("share", "Share of the sections' area."),
+    },
+    "stereology_distribution": {
+        "curve": _c("", "2D apparent, or corrected to 3D."),
+        "grade_percent": _c("%", "Class of the share of target."),
+        "value": _c("share", "Share of particles or sections in the class."),
+    },
+    "descriptor_scores": {
+        "part": _c("", "Sections that the networks were trained on, or that were held out."),
+        "descriptor": _c("", "Column of the table of sections."),
+        "unit": _c("", "Unit of MAE and BIAS."),
+        "mae": _c("", "Mean absolute error.", "Kirstein et al. Table 2"),
+        "bias": _c("", "Mean of predicted less true.", "Kirstein et al. Table 2"),
+        "r2": _c("", "Coefficient of determination.", "Kirstein et al. Table 2"),
+        "spearman": _c("", "Spearman's rank correlation.", "Kirstein et al. Table 2"),
+        "n": _c("", "Pairs of sections in which both have a value."),
+    },
     "liberation_classes": {
         "liberation_class": _c("", "Class of liberation in per cent; ] includes the edge, ) does "
                                "not; 0 % and 100 % are classes of their own."),

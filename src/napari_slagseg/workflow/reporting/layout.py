@@ -68,7 +68,7 @@ SECTIONS: tuple[Section, ...] = (
             "liberation_classes",
             "volume_and_surface",
         ),
-        ("liberation_curves", "volume_and_surface"),
+        ("liberation_curves", "liberation_steps", "volume_and_surface"),
     ),
     Section(
         "size",
@@ -120,7 +120,9 @@ SECTIONS: tuple[Section, ...] = (
     Section(
         "stereology",
         "Stereology",
-        "What sections of these particles show against what the particles are.",
+        "What sections of these particles show against what the particles are, and what the maps "
+        "say of particles once they are corrected by the kernel P(2D grade | 3D grade) of these "
+        "very particles.",
         ("stereology_bias", "stereology_distribution", "stereology_weights"),
         (
             "stereology_volume_liberation",

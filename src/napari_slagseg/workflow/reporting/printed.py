@@ -25,6 +25,7 @@ SHARES = frozenset(
         "locking_partners",
         "density_classes",
         "grade_recovery",
+        "stereology_distribution",
     }
 )
 """Tables whose values are shares; they are printed in per cent."""
@@ -35,6 +36,8 @@ SIDE_BY_SIDE = {
     "density_classes": "quantity",
     "needed_particles": "precision",
     "border_handling": "border",
+    "stereology_bias": "measure",
+    "stereology_distribution": "curve",
 }
 """Columns whose values stand side by side as columns; of other tables it is ``sample``."""
 

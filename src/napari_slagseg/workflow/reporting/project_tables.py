@@ -64,9 +64,21 @@ def agreement_tables(project: Project, scores: Mapping[str, Any]) -> list[tuple[
         found.append(("Scores", pd.DataFrame(rows)))
         found.append(("IoU by phase", pd.DataFrame(iou)))
     path = project.tables / f"{DESCRIPTOR_SCORES}.csv"
-    if path.exists():
-        found.append(("Descriptors of sections (K Table 2)", io.read_frame(path)))
+    if path.exists() and scores:
+        found.append(("Descriptors of sections (K Table 2)", _in_words(io.read_frame(path))))
     return found
+
+
+def _in_words(scores: pd.DataFrame) -> pd.DataFrame:
+    """Scores of descriptors with the words of the page."""
+    if not len(scores):
+        return scores
+    words = scores["descriptor"].str.removesuffix("_um").str.replace("_", " ")
+    parts = scores["part"].str.replace("_", " ")
+    named = scores.assign(part=parts, descriptor=words, unit=scores["unit"].fillna(""))
+    return named.rename(
+        columns={"mae": "MAE", "bias": "BIAS", "r2": "R²", "spearman": "Spearman ρ"}
+    )
 
 
 def _iou(project: Project, by_id: Mapping[Any, Any]) -> dict[str, Any]:
