@@ -68,7 +68,7 @@ OF_FRAME: dict[str, dict[str, ColumnDefinition]] = {
     },
     "stereology_curves": {
         "threshold": _c("share", "Least degree of liberation."),
-        "value": _c("share", "Target in particles (sections) liberated at least so far / all of it; "
+        "value": _c("share", "Target in particles (sections) of at least that liberation / all; "
                     "the corrected curve is what sections say of the particles."),
     },
     "stereology_bias": {

@@ -41,7 +41,10 @@ SIDE_BY_SIDE = {
 }
 """Columns whose values stand side by side as columns; of other tables it is ``sample``."""
 
-ONLY = {"size_percentiles": ("size", ("equivalent_diameter_um",))}
+ONLY = {
+    "size_percentiles": ("size", ("equivalent_diameter_um",)),
+    "stereology_bias": ("measure", ("3D", "2D", "ratio")),
+}
 """Tables of which a part is printed: the rows with one of these values in a column."""
 
 LEFT_OUT = {
