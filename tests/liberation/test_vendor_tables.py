@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from benchmarks.tima_mount import DENSITIES, PIXEL_UM, SAMPLE
+
 from napari_slagseg import io
 from napari_slagseg.data import PhaseTable
 from napari_slagseg.descriptors import describe_map

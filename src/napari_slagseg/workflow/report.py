@@ -122,7 +122,7 @@ def run(
     progress(ProgressEvent("writing the report", 0.9))
     values = provenance(project, config)
     io.write_json(project.folder / "provenance.json", values)
-    meanings = dictionary_of(found.tables, frames)
+    meanings = dictionary_of(found.tables, {**frames, DESCRIPTOR_SCORES: descriptor_scores})
     io.write_json(project.tables / "dictionary.json", dictionary_json(meanings))
     warnings = found.results.warnings
     page = project.folder / "report.html"
@@ -132,6 +132,7 @@ def run(
         page.unlink(missing_ok=True)
     if config.xlsx:
         listed = {**{name: table.frame for name, table in found.tables.items()}, **frames}
+        listed[DESCRIPTOR_SCORES] = descriptor_scores
         io.write_workbook(project.tables / "report.xlsx", listed, meanings)
     text = markdown_of(project, scores, list(images), warnings, page=config.html)
     io.write_text(project.folder / "report.md", text)

@@ -97,6 +97,16 @@ OF_FRAME: dict[str, dict[str, ColumnDefinition]] = {
         "grade_percent": _c("%", "Class of the share of target."),
         "value": _c("share", "Share of particles or sections in the class."),
     },
+    "label_sensitivity": {
+        "value": _c("", "The quantity as measured."),
+        "low": _c("", "Smallest of the values as measured and after each change."),
+        "high": _c("", "Largest of them."),
+        "particles_grown": _c("", "The quantity with every particle one voxel larger."),
+        "particles_shrunk": _c("", "The quantity with every particle one voxel smaller."),
+        "target_grown": _c("", "The quantity with the target one voxel larger."),
+        "target_shrunk": _c("", "The quantity with the target one voxel smaller."),
+        "random": _c("", "The quantity with every boundary moved at random, by one voxel at most."),
+    },
     "descriptor_scores": {
         "part": _c("", "Sections that the networks were trained on, or that were held out."),
         "descriptor": _c("", "Column of the table of sections."),
