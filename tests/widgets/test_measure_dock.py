@@ -135,6 +135,7 @@ def test_filters_change_the_table_and_the_results(dock, qtbot):
     assert labels(dock) == [1, 2, 3, 4, 5, 6]  # 7 touches the border
     assert "6 of 7 particles" in dock.about.text()
     tab = dock.plot_tabs["liberation"]
+    assert dock.plot_tabs["stereology"].plots
     before = tab.panes[0].frames["volume_liberation"]
     dock.filters.border.setCurrentIndex(dock.filters.border.findData("include"))
     wait(dock, qtbot)

@@ -37,6 +37,8 @@ from napari_slagseg.widgets.measuring.notices import Notices
 from napari_slagseg.widgets.measuring.particle_views import ParticleViews, scale_of
 from napari_slagseg.widgets.measuring.plot_tab import PlotTab
 from napari_slagseg.widgets.measuring.sampling import (
+    SAMPLE_TABS,
+    STEREOLOGY_TAB,
     Request,
     Samples,
     Statistics,
@@ -44,6 +46,7 @@ from napari_slagseg.widgets.measuring.sampling import (
     read_tables,
     samples_for,
     statistics_of,
+    stereology_of,
 )
 from napari_slagseg.widgets.measuring.scatter import ScatterPlot
 from napari_slagseg.widgets.measuring.table_view import ParticleTableView
@@ -57,7 +60,7 @@ if TYPE_CHECKING:
 
 SHOWN_ON_HOVER = ("equivalent_diameter_um", "sphericity", "volume_liberation", "surface_liberation")
 
-RESULT_TABS = ("liberation", "size", "association", "grade-recovery", "stereology")
+RESULT_TABS = (*SAMPLE_TABS, STEREOLOGY_TAB)
 
 _MEASURE_AGAIN = (
     "The table was measured by a version that did not keep the contacts between phases.\n"
@@ -85,6 +88,7 @@ class MeasureDock(QWidget):
         self.samples: Samples | None = None
         self._asked = 0
         self._about = ""
+        self._told: list[str] = []
         self._closed = False
         self.latest, self.statistics = Latest(self), Latest(self)
         for worker in (self.latest, self.statistics):
@@ -232,16 +236,14 @@ class MeasureDock(QWidget):
 
     def _take_tables(self, tables: Tables) -> None:
         first = self.tables is None
-        before = self.filters.target.names
         self.tables = tables
         table = tables.particles
         names = [phase.name for phase in table.table if phase.id]
+        before = tables.targets if first else self.filters.target.names
         ticked = [name for name in before if name in names] or table.targets
-        blocked = self.filters.blockSignals(True)
         self.filters.target.set_phases(names, ticked)
-        if first and tables.include_border:
-            self.filters.border.setCurrentIndex(self.filters.border.findData("include"))
-        self.filters.blockSignals(blocked)
+        if first:
+            self.filters.set_filters(tables.filters)
         self.recompute()
 
     def _take_samples(self, samples: Samples) -> None:
@@ -264,30 +266,23 @@ class MeasureDock(QWidget):
             return
         tables = self.tables
         assert tables is not None
+        self._told = list(samples.warnings)
         self._ask(self.statistics, "results", lambda: statistics_of(tables, samples))
+        self._ask(self.statistics, STEREOLOGY_TAB, lambda: stereology_of(tables, samples))
 
     def _take_statistics(self, found: Statistics) -> None:
-        told = self.samples.warnings if self.samples is not None else ()
-        if found.results is None:
-            self.notices.tell([*told, found.problem])
-            for tab in self.plot_tabs.values():
+        for name in found.tabs:
+            tab = self.plot_tabs[name]
+            if found.problem:
                 tab.say(found.problem)
-            return
-        frames = found.results.frames()
-        shown = {
-            plot: frames[name]
-            for plot, name in found.results.frame_of_plot.items()
-            if name in frames
-        }
-        plots = found.results.plots()
-        for name, tab in self.plot_tabs.items():
-            if plots.get(name):
-                tab.set_plots(plots[name], shown)
+            elif found.plots.get(name):
+                tab.set_plots(found.plots[name], found.frames)
             elif self.tables is not None and self.tables.old:
                 tab.say(_MEASURE_AGAIN)
             else:
                 tab.say("There are no results of this kind for this target and these filters.")
-        self.notices.tell([*told, *found.results.warnings])
+        self._told += [*found.warnings, found.problem]
+        self.notices.tell(self._told)
 
     def _palette(self) -> Palette:
         return cast(Palette, self.gallery.palette_box.currentData())

@@ -134,6 +134,15 @@ class FilterBar(QWidget):
         for combo in (self.border, self.locked):
             combo.currentIndexChanged.connect(lambda _: self.changed.emit())
 
+    def set_filters(self, filters: SampleFilter) -> None:
+        """Take other filters, without telling of it."""
+        blocked = self.blockSignals(True)
+        self.smallest.setValue(filters.min_size_um)
+        self.largest.setValue(0 if math.isinf(filters.max_size_um) else filters.max_size_um)
+        self.border.setCurrentIndex(self.border.findData(filters.border))
+        self.locked.setCurrentIndex(self.locked.findData(filters.locked))
+        self.blockSignals(blocked)
+
     def filters(self) -> SampleFilter:
         """The filters as they stand.
 

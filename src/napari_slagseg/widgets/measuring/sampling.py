@@ -2,41 +2,56 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from napari_slagseg import io
+import pandas as pd
+
 from napari_slagseg.data import ParticleTable, SlagsegError
-from napari_slagseg.data.chemistry import element_table
 from napari_slagseg.liberation import (
     Sample,
     SampleFilter,
-    SampleResults,
     StatisticSettings,
     sample_of,
     sample_results,
 )
+from napari_slagseg.liberation.stereology import stereology_results
 from napari_slagseg.project import Project
-from napari_slagseg.workflow import STEPS, last_config
+from napari_slagseg.workflow import STEPS, ReportConfig, last_config
+from napari_slagseg.workflow.reporting.statistics import (
+    LABELS,
+    elements_of,
+    filters_of,
+    settings_of,
+    stored_tables,
+)
 
-Phases = tuple[str, ...]
+Draw = Callable[[Any], None]
+
+SAMPLE_TABS = ("liberation", "size", "association", "grade-recovery")
+STEREOLOGY_TAB = "stereology"
 
 
 @dataclass(frozen=True)
 class Tables:
-    """The tables of a project, as they were measured."""
+    """The tables of a project as they were measured, and what its report is set to."""
 
-    particles: ParticleTable
-    sections: ParticleTable | None
-    maps: ParticleTable | None
+    by_name: Mapping[str, ParticleTable]
     settings: StatisticSettings
-    include_border: bool
-    """Whether the report counts particles that touch the border."""
+    filters: SampleFilter
+    targets: tuple[str, ...] = ()
+    elements: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    @property
+    def particles(self) -> ParticleTable:
+        """The 3D table."""
+        return self.by_name["particles"]
 
     @property
     def old(self) -> bool:
         """Made before contacts between phases were kept."""
-        return not any(name == "border_weight" for name in self.particles.frame)
+        return "border_weight" not in self.particles.frame
 
 
 @dataclass(frozen=True)
@@ -44,28 +59,47 @@ class Request:
     """A target and filters; the one with the highest number is the last that was asked for."""
 
     number: int
-    targets: Phases
+    targets: tuple[str, ...]
     filters: SampleFilter
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Samples of a request; `problem` says why they are not what was asked for."""
+    """Samples of a request by the name of their table; `problem` says why they are others."""
 
     request: Request
-    particles: Sample
-    sections: Sample | None = None
-    maps: Sample | None = None
+    by_name: Mapping[str, Sample]
     problem: str = ""
     warnings: tuple[str, ...] = ()
+
+    @property
+    def particles(self) -> Sample:
+        """The 3D sample."""
+        return self.by_name["particles"]
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """Results of a request, or why there are none."""
+    """Results of a request.
+
+    Attributes
+    ----------
+    request : Request
+    tabs : tuple of str
+        Tabs that these results are for.
+    plots : mapping of tab to mapping of name to function that draws
+    frames : mapping of name of a plot to DataFrame
+        The numbers of each plot.
+    warnings : tuple of str
+    problem : str
+        Why there are none.
+    """
 
     request: Request
-    results: SampleResults | None
+    tabs: tuple[str, ...]
+    plots: Mapping[str, Mapping[str, Draw]] = field(default_factory=dict)
+    frames: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
     problem: str = ""
 
 
@@ -75,27 +109,17 @@ def read_tables(project: Project) -> Tables:
     Raises
     ------
     SlagsegError
-        If a table is damaged.
+        If a table is damaged, or there is none yet.
     """
-
-    def table(name: str) -> ParticleTable | None:
-        path: Path = project.tables / f"{name}.csv"
-        return io.read_particle_table(path) if path.exists() else None
-
-    particles = table("particles")
-    if particles is None:
-        raise SlagsegError(f"Project {project.folder} has no particle table yet. Measure first.")
+    tables = stored_tables(project)
     config = last_config(project, STEPS["report"])
-    # what the report is set to and the statistics know by the same name
-    given = {f.name: getattr(config, f.name, None) for f in fields(StatisticSettings)}
-    settings = StatisticSettings(**{k: v for k, v in given.items() if v is not None})
-    return Tables(
-        particles,
-        table("sections"),
-        table("map_sections"),
-        settings,
-        bool(getattr(config, "include_border", False)),
-    )
+    if not isinstance(config, ReportConfig):
+        config = ReportConfig()
+    try:
+        elements = elements_of(project, tables["particles"])
+    except SlagsegError:  # a formula that is not understood: all but the assay is shown
+        elements = {}
+    return Tables(tables, settings_of(config), filters_of(config), config.target, elements)
 
 
 def samples_for(tables: Tables, request: Request) -> Samples:
@@ -104,48 +128,75 @@ def samples_for(tables: Tables, request: Request) -> Samples:
     What the 3D table cannot give falls back to its own target without filters; sections and
     maps that cannot give it are left out.
     """
-    target = request.targets or None
-    try:
-        particles = sample_of(tables.particles, target=target, filters=request.filters)
-    except SlagsegError as error:
-        whole = sample_of(tables.particles, filters=SampleFilter(border="include"))
-        return Samples(request, whole, problem=str(error))
     found: dict[str, Sample] = {}
     warnings = []
-    for name, label in (("sections", "2D sections of the 3D result"), ("maps", "SEM-EDS maps")):
-        table: ParticleTable | None = getattr(tables, name)
-        if table is None:
+    for name, label in LABELS.items():
+        if name not in tables.by_name:
             continue
         try:
             found[name] = sample_of(
-                table,
-                target=target,
+                tables.by_name[name],
+                target=request.targets or None,
                 filters=request.filters,
                 label=label,
                 one_particle_many_sections=name == "sections",
             )
         except SlagsegError as error:
+            if name == "particles":
+                whole = sample_of(tables.particles, filters=SampleFilter(border="include"))
+                return Samples(request, {name: whole}, problem=str(error))
             warnings.append(f"{label} are left out: {error}")
-    return Samples(request, particles, warnings=tuple(warnings), **found)
+    return Samples(request, found, warnings=tuple(warnings))
 
 
 def statistics_of(tables: Tables, samples: Samples) -> Statistics:
     """Results with their intervals; never fails, but says what does not work."""
+    request = samples.request
     try:
-        fractions = element_table(tables.particles.table).fractions
         results = sample_results(
             samples.particles,
-            sections=samples.sections,
-            maps=samples.maps,
+            sections=samples.by_name.get("sections"),
+            maps=samples.by_name.get("map_sections"),
             settings=tables.settings,
-            element_fractions=fractions or None,
+            element_fractions=tables.elements or None,
         )
     except SlagsegError as error:
-        return Statistics(samples.request, None, str(error))
-    return Statistics(samples.request, results)
+        return Statistics(request, SAMPLE_TABS, problem=str(error))
+    frames = results.frames()
+    of_plots = {
+        plot: frames[name] for plot, name in results.frame_of_plot.items() if name in frames
+    }
+    return Statistics(request, SAMPLE_TABS, results.plots(), of_plots, results.warnings)
+
+
+def stereology_of(tables: Tables, samples: Samples) -> Statistics:
+    """Sections against particles; never fails, but says what does not work."""
+    request, tabs = samples.request, (STEREOLOGY_TAB,)
+    if "sections" not in samples.by_name:
+        return Statistics(
+            request, tabs, problem="No sections were measured. Measure with sections to see this."
+        )
+    try:
+        results = stereology_results(
+            samples.particles,
+            samples.by_name.get("sections"),
+            samples.by_name.get("map_sections"),
+            settings=tables.settings,
+        )
+    except SlagsegError as error:
+        return Statistics(request, tabs, problem=str(error))
+    frames, plots = results.frames(), results.plots()
+    # of the curves there is a plot for each kind of liberation
+    of_plots = {
+        name: frames[name if name in frames else "stereology_curves"]
+        for name in plots.get(STEREOLOGY_TAB, {})
+    }
+    return Statistics(request, tabs, plots, of_plots, results.warnings)
 
 
 __all__ = [
+    "SAMPLE_TABS",
+    "STEREOLOGY_TAB",
     "Request",
     "Samples",
     "Statistics",
@@ -153,4 +204,5 @@ __all__ = [
     "read_tables",
     "samples_for",
     "statistics_of",
+    "stereology_of",
 ]

@@ -141,13 +141,13 @@ def project_results(project: Project, config: ReportConfig | None = None) -> Pro
         sections=samples.get("sections"),
         maps=samples.get("map_sections"),
         settings=settings,
-        element_fractions=_elements(project, tables["particles"]),
+        element_fractions=elements_of(project, tables["particles"]),
     )
     moved = sensitivity_of(project, samples["particles"], settings)
     return ProjectResults(results, samples, tables, moved)
 
 
-def _elements(project: Project, particles: ParticleTable) -> dict[str, dict[str, float]]:
+def elements_of(project: Project, particles: ParticleTable) -> dict[str, dict[str, float]]:
     """Elements of the classes: those that were worked out with the maps, else the formulas'."""
     path = project.tables / ELEMENTS
     if path.exists():
@@ -159,6 +159,7 @@ def _elements(project: Project, particles: ParticleTable) -> dict[str, dict[str,
 __all__ = [
     "LABELS",
     "ProjectResults",
+    "elements_of",
     "filters_of",
     "project_results",
     "settings_of",
