@@ -115,6 +115,10 @@ class ParticleGallery(QWidget):
         self.palette_box = QComboBox()
         self.palette_box.addItem("legend's colours", "vendor")
         self.palette_box.addItem("colour-blind-safe", "safe")
+        self.palette_box.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.palette_box.setMinimumContentsLength(9)
         self.palette_box.setToolTip("colours of the phases, here and in the viewer")
         self.legend = GalleryLegend()
         self._lay_out()
