@@ -137,7 +137,12 @@ def _contact_key(one, two, bits):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _contact_place(key, keys, n_contacts):  # type: ignore[no-untyped-def]
-    """Place of a contact in the open table `keys`, a new one where there is none; `FULL`."""
+    """Place of a contact in the open table `keys`, a new one where there is none; `FULL`.
+
+    Without `keys` every contact has a place of its own.
+    """
+    if keys.size == 0:
+        return np.int64(key)
     mask = np.uint64(keys.size - 1)
     place = ((np.uint64(key) * GOLDEN) >> HIGH_BITS) & mask
     while keys[place] != key:
@@ -212,8 +217,9 @@ def add_cubes(  # type: ignore[no-untyped-def]
 ):
     """Add what cubes of two codes cut to these (`edges`) and to the contacts inside particles.
 
-    Contacts are an open table, `keys` and `weights`. Cubes of more codes go to `rare`; how
-    many they are, or `FULL` where there is no room for a contact. `inner` has room for n.
+    Contacts are an open table, `keys` and `weights`, or `weights` alone. Cubes of more codes
+    go to `rare`; how many they are, or `FULL` where there is no room for a contact. `inner`
+    has room for n.
     """
     slots = (1 << bits) - 1
     n_rare = 0
@@ -232,6 +238,12 @@ def add_cubes(  # type: ignore[no-untyped-def]
         # those inside a particle come later: a branch here would often be guessed wrong
         inner[n_inner] = x
         n_inner += one ^ two <= slots
+    if keys.size == 0:
+        for i in range(n_inner):
+            x = inner[i]
+            key = _contact_key(np.int64(a[x]), np.int64(other[x]), bits)
+            weights[key] += cut[mixed[x]]
+        return n_rare
     last_key = np.int64(0)
     last_place = np.int64(0)
     for i in range(n_inner):

@@ -34,6 +34,7 @@ from napari_slagseg.descriptors.line_runs import AHEAD, FULL, encode_line, run_s
 
 _FEW_ROWS = 1 << 12  # labels in a block, as a rule
 _DONE, _NO_ROWS, _NO_CONTACTS = 0, 1, 2
+_EVERY_CONTACT = 1 << 19  # places at most where every contact that can be has its own
 _FEW_CONTACTS = 1 << 15  # in a block; with a handful of phases there cannot be more
 
 
@@ -269,9 +270,9 @@ def measure_voxels(
     Notes
     -----
     Working memory is three planes of codes, about 32 (4 + phases) bytes for each of 4096 labels
-    (fewer of them where phases are many, more where labels are), 16 bytes for each of twice as
-    many contacts as labels can have, or 65536, and the corners found, about 0.2 bytes a
-    voxel for particles of 24 voxels.
+    (fewer of them where phases are many, more where labels are), up to 4 MB for contacts (more
+    where particles have very many), and the corners found, about 0.2 bytes a voxel for
+    particles of 24 voxels.
     """
     n_slots = int(slot_of.max()) + 1
     bits = (n_slots - 2).bit_length()  # the last two are one
@@ -293,8 +294,13 @@ def measure_voxels(
         box[:, 3:] = -1
         edges = np.zeros((rows + 1) << bits, dtype=np.int64)
         surface = np.zeros((rows + 1) << bits, dtype=np.int64)
-        pairs = np.zeros(1 << (2 * min(contacts, rows * n_pairs)).bit_length(), dtype=np.int64)
-        weights = np.zeros(pairs.size, dtype=np.int64)
+        every = (rows + 1) << 2 * bits
+        if every <= _EVERY_CONTACT:
+            size = 0
+        else:
+            size = every = 1 << (2 * min(contacts, rows * n_pairs)).bit_length()
+        pairs = np.zeros(size, dtype=np.int64)
+        weights = np.zeros(every, dtype=np.int64)
         done, pieces, points = _measure(
             particles[0], phases[0], particles[1], phases[1], outer, halo, own, start,
             slot_of, bits, cut,
@@ -339,9 +345,9 @@ def measure_voxels(
 def _contacts(
     pairs: NDArray[np.int64], weights: NDArray[np.int64], found: NDArray[np.int64], bits: int
 ) -> NDArray[np.int64]:
-    """Rows of `VoxelSums.contacts` from the table of contacts."""
-    used = np.flatnonzero(pairs)
-    key, slot = pairs[used], (1 << bits) - 1
+    """Rows of `VoxelSums.contacts`; places of `weights` are keys where there are no `pairs`."""
+    used = np.flatnonzero(weights)
+    key, slot = pairs[used] if pairs.size else used, (1 << bits) - 1
     rows = np.stack(
         [found[(key >> 2 * bits) - 1], key >> bits & slot, key & slot, weights[used]], axis=1
     )
