@@ -13,8 +13,7 @@ convex volume; cc3d count, box and centroid; SimpleITK the same surface as ours,
 quantimpy volume, surface and curvatures; PoreSpy a table of shapes as wide as ours. None has
 contacts of phases, grains, intergrowth or surface liberation. trimesh's boxes are of minimum
 volume, as ours are; our row holds the Feret diameters, the sieve's hole and the hull besides. Of
-sections, scikit-image's regionprops give area, perimeter, axes, largest Feret diameter and
-solidity.
+sections, scikit-image's regionprops give area, perimeter, axes, largest Feret diameter, solidity.
 """
 
 from __future__ import annotations
