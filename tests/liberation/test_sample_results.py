@@ -300,3 +300,29 @@ def test_every_plot_draws_and_names_its_table(by_chance, by_hand):
             figure = draw_figure(draw)
             assert figure.axes[0].has_data() or figure.axes[0].texts, name
             assert results.frame_of_plot[name] in results.frames()
+
+
+def test_border_weights_give_back_what_the_border_takes(by_hand):
+    # half of all balls are 10 wide, half 40, anywhere in a volume of 100^3: of the large ones,
+    # (60 / 100)^3 lie wholly inside, of the small ones (90 / 100)^3
+    rng = np.random.default_rng(11)
+    n = 8000
+    width = rng.choice([10.0, 40.0], n)
+    middle = rng.random((n, 3)) * 100
+    cut = ((middle < width[:, None] / 2) | (middle > 100 - width[:, None] / 2)).any(axis=1)
+    weight = np.where(cut, 0.0, (100 / (100 - width)) ** 3)
+    rows = [
+        (k, w**3, 0.5, 0.5, 0.0, 0.5, w, bool(c), b)
+        for k, (w, c, b) in enumerate(zip(width, cut, weight))
+    ]
+    table = by_hand(rows)
+    found = {}
+    for border in ("exclude", "weighted"):
+        sample = sample_of(table, filters=SampleFilter(border=border))
+        frame = sample_results(sample, settings=FEW).frames()["size_distribution"]
+        frame = frame[frame["basis"] == "number"]
+        found[border] = frame[frame["upper_um"] == 40].iloc[0]
+    wanted = 0.6**3 / (0.6**3 + 0.9**3)
+    assert found["exclude"]["low"] < wanted < found["exclude"]["high"]
+    assert found["weighted"]["low"] < 0.5 < found["weighted"]["high"]
+    assert found["weighted"]["high"] - found["weighted"]["low"] < 0.1
