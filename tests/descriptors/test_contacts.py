@@ -116,7 +116,7 @@ def test_border_weights_and_extents_worked_by_hand():
     labels[0:2, 3:7, 34:36] = 2
     frame = describe_particles(labels, (labels > 0).astype(np.uint8), (3.0, 2.0, 1.0), PHASES).frame
     assert frame[[f"extent_{a}_um" for a in "zyx"]].iloc[0].tolist() == [15.0, 8.0, 20.0]
-    assert frame["border_weight"].tolist() == [10 / 5 * 20 / 16 * 40 / 20, 0.0]
+    assert frame["border_weight"].tolist() == pytest.approx([10 / 4 * 20 / 15 * 40 / 19, 0.0])
 
 
 def test_border_weights_give_back_a_number_density():

@@ -171,8 +171,8 @@ def test_weights_and_extents():
     labels[5:10, 4:14] = 1
     labels[0:3, 20:22] = 2
     frame = describe_plane(labels, (labels > 0).astype(np.uint8), (2.0, 0.5), PHASES).frame
-    # 20 / (20 - 5) and 30 / (30 - 10)
-    assert frame["border_weight"].tolist() == pytest.approx([4 / 3 * 1.5, 0])
+    # 20 / (20 - 5 - 1) and 30 / (30 - 10 - 1)
+    assert frame["border_weight"].tolist() == pytest.approx([20 / 14 * 30 / 19, 0])
     assert frame["extent_row_um"].tolist() == [10, 6]
     assert frame["extent_column_um"].tolist() == [5, 1]
 
@@ -187,8 +187,7 @@ def test_border_weights_give_the_number_of_discs_back(radius):
         if mask.any():
             total += one(mask).frame["border_weight"].iat[0]
     width = 2 * radius + 1
-    # a disc in the first or last row counts as cut, though it may end there: one place in L - d
-    assert total / (41 / (41 - width)) == pytest.approx(120, rel=1.01 / (120 - width))
+    assert total / (41 / (41 - width - 1)) == pytest.approx(120, rel=1e-12)
 
 
 def test_maps_and_sections_have_the_same_columns():

