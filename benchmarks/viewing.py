@@ -224,6 +224,8 @@ def run(project: Project, slices: int, in_memory: bool, picture: Path | None) ->
         viewer.layers[layers.PARTICLES_LAYER].visible = True
         scroll(viewer, size, slices)
         if measure is not None:
+            while measure.table is None:
+                settle(0.1)
             print(" choosing particles")
             click(viewer, measure)
     print(f"  memory added {(process.memory_info().rss - before) / 1e6:.0f} MB")

@@ -24,6 +24,9 @@ ALIGNMENT_TITLE = "Slagseg alignment"
 _ALIGNMENT_SHARE = 0.56
 """Of the window's height: map and CT need room, and so do slices for landmarks."""
 
+_LONGEST_WAIT = 60.0
+"""Seconds that a picture of the window waits for results."""
+
 _MEASURE_SHARE = 0.42
 """Of the window's height: plots and particles need room beside the volume."""
 
@@ -181,9 +184,16 @@ def screenshot_project(
     if page is not None:
         workflow.show_page(page)
     settle(2.0)
+    measure = _docked(viewer, MEASURE_TITLE)
+    if isinstance(measure, MeasureDock):
+        end = time.monotonic() + _LONGEST_WAIT
+        while measure.busy_now and time.monotonic() < end:
+            settle(0.1)
     viewer.reset_view()
     settle(1.0)
     viewer.screenshot(path=str(path), canvas_only=False, flash=False)
+    if isinstance(measure, MeasureDock):
+        measure.shut()
     workflow.session.close()
     viewer.close()
 

@@ -210,8 +210,13 @@ class MeasureDock(QWidget):
         worker.ask(name, job)  # type: ignore[arg-type]
         self._say_busy()
 
+    @property
+    def busy_now(self) -> bool:
+        """Whether something is being computed or waits to be."""
+        return self.latest.busy or self.statistics.busy
+
     def _say_busy(self) -> None:
-        self.busy.setVisible(self.latest.busy or self.statistics.busy)
+        self.busy.setVisible(self.busy_now)
 
     def _done(self, name: str, found: object) -> None:
         if name == "tables":
