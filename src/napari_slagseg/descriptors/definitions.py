@@ -96,8 +96,8 @@ _PARTICLE = {
         "",
         "For how many particles of the material this one stands where those that touch the "
         "volume's border are left out: the product of L / (L - d - 1) over the axes, in voxels: "
-        "L the edge of the volume, d that of the particle's bounding box. 0 for particles that touch the "
-        "border.",
+        "L the edge of the volume, d that of the particle's bounding box. 0 for particles that "
+        "touch the border.",
         "Miles 1974; Lantuejoul 1980",
     ),
     "extent_z_um": (

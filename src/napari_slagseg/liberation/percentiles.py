@@ -5,39 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-
-
-@njit(cache=True, nogil=True)
-def _percentiles(
-    weights: Array,
-    rows: NDArray[np.int64],
-    values: Array,
-    sizes: Array,
-    shares: Array,
-) -> Array:
-    resamples, entries, wanted = weights.shape[0], len(rows), len(shares)
-    found = np.full((resamples, wanted), np.nan)
-    for b in range(resamples):
-        whole = 0.0
-        for j in range(entries):
-            whole += weights[b, rows[j]] * values[j]
-        if not whole > 0.0:
-            continue
-        passed = 0.0
-        k = 0
-        for j in range(entries):
-            passed += weights[b, rows[j]] * values[j]
-            # sums round: a share of exactly one half counts as reached
-            while k < wanted and passed >= shares[k] * whole * (1 - 1e-12):
-                found[b, k] = sizes[j]
-                k += 1
-            if k == wanted:
-                break
-    return found
 
 
 def weighted_percentiles(
@@ -75,8 +45,11 @@ def weighted_percentiles(
     order = used[np.argsort(sizes[used], kind="stable")]
     parts = (rows[order], values[order], sizes[order], np.asarray(shares, dtype=np.float64))
 
+    # numba takes a second to import: only those who compute wait for it
+    from napari_slagseg.liberation.percentile_kernel import percentiles_of
+
     def percentiles(weights: Array) -> Array:
-        return np.asarray(_percentiles(np.ascontiguousarray(weights), *parts))
+        return np.asarray(percentiles_of(np.ascontiguousarray(weights), *parts))
 
     return percentiles
 

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from napari_slagseg.liberation.drawing import add_up, count_drawn
 from napari_slagseg.liberation.samples import Sample
 from napari_slagseg.liberation.settings import StatisticSettings
 from napari_slagseg.liberation.sums import Sums, effective_number
@@ -55,6 +54,9 @@ def resampled_weights(
     are (Rao and Wu 1988, Journal of the American Statistical Association 83, 231-241).
     A stratum of one unit always counts once.
     """
+    # numba takes a second to import: only those who compute wait for it
+    from napari_slagseg.liberation.drawing import count_drawn
+
     rng = np.random.default_rng(seed)
     members = [np.flatnonzero(strata == s) for s in np.unique(strata)]
     rows = max(1, chunk // max(len(strata), 1))
@@ -189,6 +191,8 @@ class _Product:
 
     def of(self, weights: Array) -> Array:
         """Product with the weights (b, n): (b, k)."""
+        from napari_slagseg.liberation.drawing import add_up
+
         found = np.zeros((len(weights), len(self._full)))
         found[:, self._full] = weights @ self._dense
         rest = self._sparse
