@@ -72,6 +72,10 @@ def test_assay_by_hand(by_hand):
     assert values(carried, element="Fe") == pytest.approx([200 / 350, 150 / 350, 0])
     assert values(carried, element="O") == pytest.approx([0.4, 0, 0.6])
     assert carried.groupby("element")["value"].sum().tolist() == pytest.approx([1, 1, 1])
+    # by its formula a phase has none of an element: no sample can tell otherwise
+    without = carried[carried["value"] == 0]
+    assert len(without)
+    assert (without[["low", "high"]] == 0).all(axis=None)
 
 
 def test_curves_by_hand(by_hand):

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_slagseg.data import Phase
-from napari_slagseg.liberation.estimates import Estimate, estimate, share
+from napari_slagseg.liberation.estimates import Estimate, certain, estimate, share
 from napari_slagseg.liberation.resampling import Contributions
 from napari_slagseg.liberation.samples import Sample
 from napari_slagseg.liberation.sums import Sums
@@ -99,12 +99,16 @@ def assay(
     whole = sums.add(masses.sum(axis=1))
     # held[:, e, p]: mass of element e in phase p of each particle
     held = masses[:, None, :] * shares.T[None, :, :]
+    # a phase without the element carries none of it, its only carrier all, whatever the sample
+    carriers = np.count_nonzero(shares, axis=0)
+    settled = ((shares == 0) | ((carriers == 1) & (shares > 0))).T.reshape(-1)
     of_element = sums.add(held.sum(axis=2))
     by_phase = sums.add(held.reshape(len(sample), len(elements) * len(names)))
 
     def finish(found: Sums) -> Frames:
         content = estimate(found[of_element].divided_by(found[whole]))
         carried = share(found[by_phase].divided_by(found[of_element].repeated(len(names))))
+        carried = certain(carried, settled)
         return {
             "assay": pd.DataFrame({"element": elements, **content.columns()}),
             "element_distribution": pd.DataFrame(

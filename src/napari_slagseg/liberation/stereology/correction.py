@@ -278,7 +278,7 @@ def _warnings(
     if left > UNMET:
         found.append(
             f"{label}: the kernel does not explain the sections (misfit {left:.1f}, right is 1); "
-            "are they of the same material?"
+            "are they of the same material, seen at the same resolution?"
         )
     return tuple(found)
 
