@@ -116,7 +116,7 @@ def demo(console: Console, out: Path, view: bool | None, **values: Any) -> None:
             "project": str(found.project),
             "tables": str(found.project / "tables"),
             "figures": str(found.project / "figures"),
-            "report": str(found.project / "report.md"),
+            "report": str(found.project / "report.html"),
             "screenshot": None if shown is None else str(shown),
             "scores": found.scores,
             "scores_file": str(found.scores_path),
@@ -173,7 +173,7 @@ def _text(found: DemoResult, picture: Path | None) -> str:
         f"Project     {project}",
         f"Tables      {project / 'tables'} (particles.csv and the curves)",
         f"Figures     {project / 'figures'}",
-        f"Report      {project / 'report.md'}",
+        f"Report      {project / 'report.html'}",
         f"Scores      {found.scores_path}",
         f"Screenshot  {picture if picture is not None else 'not taken'}",
         f"Took        {found.seconds:,.0f} s"

@@ -226,11 +226,17 @@ def run(console: Console, project: Path, settings: Path | None, quick: bool, **v
     console.result(
         {
             "steps": {name: _as_values(result) for name, result in results.items()},
-            "report": str(project / "report.md"),
+            "report": str(_report_of(project)),
         },
         "\n".join(result.message for result in results.values()) or "Everything is up to date.",
     )
     return _exit_code(results.get("register"))
+
+
+def _report_of(project: Path) -> Path:
+    """The page with everything, or the short one where that was not wished for."""
+    page = project / "report.html"
+    return page if page.exists() else project / "report.md"
 
 
 __all__ = ["annotate", "measure", "register", "report", "run", "segment", "train"]
