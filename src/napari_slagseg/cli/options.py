@@ -118,7 +118,20 @@ def _field_option(name: str, field: FieldInfo) -> Callable[[F], F]:
         text = f"{text}  [default: {shown}]"
     if kind is bool:
         return click.option(f"--{dashed}/--no-{dashed}", name, default=None, help=text)
-    return click.option(f"--{dashed}", name, type=_type_of(kind), default=None, help=text)
+    taken = _type_of(kind)
+    if isinstance(taken, _Names):
+        text = f"{text}  Several: A,B or the option again."
+        return click.option(
+            f"--{dashed}", name, type=taken, multiple=True, callback=_together, help=text
+        )
+    return click.option(f"--{dashed}", name, type=taken, default=None, help=text)
+
+
+def _together(
+    ctx: click.Context, param: click.Parameter, value: tuple[tuple[str, ...], ...]
+) -> tuple[str, ...] | None:
+    """Names of all times that an option was given; None if it was not."""
+    return tuple(name for names in value for name in names) or None
 
 
 def config_options(
