@@ -22,6 +22,7 @@ ALL: dict[str, tuple[list[str], list[str]]] = {
     "descriptors": (["--edge", "256", "512"], ["--edge", "96"]),
     "statistics": (["--coverage", "200"], ["--particles", "300"]),
     "errors": ([], ["--radii", "5", "--turns", "3"]),
+    "box_volumes": ([], ["--particles", "4"]),
     "inference": (["--size", "tiny", "--edge", "192"], ["--size", "tiny", "--edge", "72"]),
     "training": ([], ["--sizes", "tiny", "--steps", "4", "--rounds", "1", "--edge", "96"]),
     "growth": ([], ["--edges", "64", "128", "--scaling-edge", "128"]),
