@@ -112,6 +112,26 @@ def not_zero(flags, words, places):  # type: ignore[no-untyped-def]
     return count
 
 
+@njit(cache=True, nogil=True)
+def first_code(left, k0, k1, k2, k3, k4, k5, k6, k7):  # type: ignore[no-untyped-def]
+    """Code of the first corner that is in the mask `left`, which is not 0."""
+    if left & 1:
+        return k0
+    if left & 2:
+        return k1
+    if left & 4:
+        return k2
+    if left & 8:
+        return k3
+    if left & 16:
+        return k4
+    if left & 32:
+        return k5
+    if left & 64:
+        return k6
+    return k7
+
+
 @njit(cache=True, nogil=True, inline="always")
 def corners_of(code, k0, k1, k2, k3, k4, k5, k6, k7):  # type: ignore[no-untyped-def]
     """Set of the corners that have a code."""
@@ -175,22 +195,7 @@ def add_rare_cubes(  # type: ignore[no-untyped-def]
         left = np.int64(255)
         count = 0
         while left:
-            if left & 1:
-                code = k0
-            elif left & 2:
-                code = k1
-            elif left & 4:
-                code = k2
-            elif left & 8:
-                code = k3
-            elif left & 16:
-                code = k4
-            elif left & 32:
-                code = k5
-            elif left & 64:
-                code = k6
-            else:
-                code = k7
+            code = first_code(left, k0, k1, k2, k3, k4, k5, k6, k7)
             own = corners_of(code, k0, k1, k2, k3, k4, k5, k6, k7)
             left &= ~own
             edges[code] += cut[own]
@@ -289,6 +294,7 @@ __all__ = [
     "corners_of",
     "cubes_of_many",
     "cut_weights",
+    "first_code",
     "mixed_cubes",
     "not_zero",
     "other_codes",

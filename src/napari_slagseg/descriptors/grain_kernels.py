@@ -8,6 +8,7 @@ from numba import njit
 from napari_slagseg.descriptors.cube_pairs import (
     corners_of,
     cubes_of_many,
+    first_code,
     mixed_cubes,
     not_zero,
     other_codes,
@@ -67,22 +68,7 @@ def _add_many(k0, k1, k2, k3, k4, k5, k6, k7, cut, owner, pairs, codes, corners)
     left = np.int64(255)
     n = 0
     while left:
-        if left & 1:
-            code = k0
-        elif left & 2:
-            code = k1
-        elif left & 4:
-            code = k2
-        elif left & 8:
-            code = k3
-        elif left & 16:
-            code = k4
-        elif left & 32:
-            code = k5
-        elif left & 64:
-            code = k6
-        else:
-            code = k7
+        code = first_code(left, k0, k1, k2, k3, k4, k5, k6, k7)
         own = corners_of(code, k0, k1, k2, k3, k4, k5, k6, k7)
         left &= ~own
         pairs[code, 0] += cut[own]
