@@ -22,6 +22,7 @@ from napari_slagseg.data import (
     VolumeLike,
     VoxelSize,
 )
+from napari_slagseg.data.picking import halvings, pick
 from napari_slagseg.io.atomic import write_error
 from napari_slagseg.io.mapped_volume import shared_volume
 from napari_slagseg.io.ome_zarr import Level, image_attributes, multiscale
@@ -121,16 +122,13 @@ def _next(level: Level, shape: Triple, kind: Kind) -> tuple[Level, Triple, Tripl
 
     A picked voxel lies as near as can be to the middle of those it stands for.
     """
-    factors = tuple(2 if n > 1 else 1 for n in shape)
+    factors = halvings(shape)
     whole = tuple(f * g for f, g in zip(level.factors, factors))
     middle = tuple((f - 1) / 2 for f in whole)
     path = str(int(level.path) + 1)
     if kind == "grey":
         return Level(path, whole, middle), factors, None  # type: ignore[return-value]
-    picks = tuple(
-        int(g == 2 and abs(o + f - m) < abs(o - m))
-        for o, f, g, m in zip(level.offsets, level.factors, factors, middle)
-    )
+    picks = tuple(pick(o, f, g) for o, f, g in zip(level.offsets, level.factors, factors))
     offsets = tuple(o + p * f for o, p, f in zip(level.offsets, picks, level.factors))
     return Level(path, whole, offsets), factors, picks  # type: ignore[return-value]
 
