@@ -14,6 +14,9 @@ from napari_slagseg.data.blocks import (
     WritableVolume,
 )
 from napari_slagseg.data.chemistry import ElementTable, element_mass_fractions, element_table
+from napari_slagseg.data.coarse_edits import CoarseEdits
+from napari_slagseg.data.edited_volume import EditedVolume
+from napari_slagseg.data.edits import Action, Delta, delta_between
 from napari_slagseg.data.errors import CancelledError, SlagsegError
 from napari_slagseg.data.fields import FieldShift, on_surface
 from napari_slagseg.data.grey_map import GreyMap
@@ -57,6 +60,7 @@ __all__ = [
     "SECTION_COLUMNS",
     "SECTION_CONTACT_COLUMNS",
     "UNKNOWN",
+    "Action",
     "Block",
     "BlockGrid",
     "BlockResult",
@@ -66,10 +70,13 @@ __all__ = [
     "Box",
     "CancelToken",
     "CancelledError",
+    "CoarseEdits",
     "ColumnDefinition",
     "Cutout",
     "CutoutGrade",
     "CutoutState",
+    "Delta",
+    "EditedVolume",
     "ElementTable",
     "FieldShift",
     "GreyMap",
@@ -92,6 +99,7 @@ __all__ = [
     "VoxelSize",
     "WritableVolume",
     "checked_voxel_size",
+    "delta_between",
     "element_mass_fractions",
     "element_table",
     "no_progress",
