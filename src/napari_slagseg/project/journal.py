@@ -17,7 +17,8 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _user() -> str:
+def user() -> str:
+    """Name of the account that the program runs under."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # no account behind this uid, as in some containers
@@ -36,7 +37,7 @@ class Journal:
 
     def append(self, event: str, **values: Any) -> None:
         """Write one event with JSON values."""
-        entry = {"time": now(), "user": _user(), "event": event, **values}
+        entry = {"time": now(), "user": user(), "event": event, **values}
         line = json.dumps(entry, ensure_ascii=False, allow_nan=False) + "\n"
         try:
             with self.path.open("ab+") as file:
@@ -65,4 +66,4 @@ class Journal:
         return found
 
 
-__all__ = ["Journal", "now"]
+__all__ = ["Journal", "now", "user"]
