@@ -1,0 +1,87 @@
+"""What all ways to divide a particle share: distances, the flood, numbers of the pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import edt
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_slagseg.data import Box, SlagsegError
+from napari_slagseg.segmentation.edits.edited import Edited, check_label
+from napari_slagseg.segmentation.flooding import OPEN, flooded
+
+
+def depths(inside: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Distance to the background in voxels; the array's border does not count as background."""
+    depth: NDArray[np.float32] = edt.edt(inside, black_border=False, parallel=1)
+    # a particle that fills its box has no distances
+    depth[~np.isfinite(depth)] = 1
+    return depth
+
+
+def flood(
+    inside: NDArray[np.bool_], depth: NDArray[np.float32], markers: NDArray[np.uint32]
+) -> NDArray[np.uint32]:
+    """Watershed from the markers that floods the deep voxels first (see `flooding`).
+
+    Each marker's voxels are connected, so each basin is; what no marker reaches is 0.
+    """
+    top = float(depth.max())
+    high = np.rint(depth * np.float32(255 / top if top > 0 else 0)).astype(np.uint8)
+    state = flooded(markers, high, inside.view(np.uint8))[1:-1, 1:-1, 1:-1]
+    basins = (state & 0xFFFFFFFF).astype(np.uint32)
+    basins[state >= np.int64(OPEN) << 32] = 0
+    return basins
+
+
+def check_new_labels(labels: NDArray[np.uint32], new_labels: Sequence[int], n: int) -> None:
+    """Refuse numbers for new particles that are too few, the same, or used in the box."""
+    if len(new_labels) != n or len(set(new_labels)) != n:
+        raise SlagsegError(
+            f"{n} new particles need {n} different numbers, one each; "
+            f"given were {list(new_labels)}."
+        )
+    for new in new_labels:
+        check_label(new)
+        if (labels == new).any():
+            raise SlagsegError(
+                f"The number {new} belongs to another particle already; new particles need "
+                "numbers above all that were ever used."
+            )
+
+
+def numbered(
+    labels: NDArray[np.uint32],
+    label: int,
+    new_labels: Sequence[int],
+    box: Box,
+    pieces: NDArray[np.uint32],
+    notes: Sequence[str] = (),
+) -> Edited:
+    """The box with pieces 1, 2, ... of a particle as particles of their own.
+
+    The largest piece (of several, the first) keeps the particle's number; the others get
+    the new ones in their order. So does what belongs to no piece keep its number.
+    """
+    counts = np.bincount(pieces.reshape(-1), minlength=len(new_labels) + 2)[1:]
+    kept = int(counts.argmax())
+    table = np.empty(len(new_labels) + 2, dtype=np.uint32)
+    table[0] = label
+    table[1 + kept] = label
+    table[[1 + i for i in range(len(new_labels) + 1) if i != kept]] = list(new_labels)
+    changed = labels.copy()
+    part = changed[box]
+    np.copyto(part, table[pieces], where=pieces > 0)
+    loose = int(np.count_nonzero(labels[box] == label)) - int(counts.sum())
+    if loose:
+        notes = (
+            *notes,
+            f"Particle {label} was not connected: {loose} voxels apart from the pieces keep "
+            "its number.",
+        )
+    return Edited(changed, notes=tuple(notes))
+
+
+__all__ = ["check_new_labels", "depths", "flood", "numbered"]
