@@ -8,8 +8,8 @@ import edt
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_slagseg.data import Box, SlagsegError
-from napari_slagseg.segmentation.edits.edited import Edited, check_label
+from napari_slagseg.data import Box
+from napari_slagseg.segmentation.edits.edited import Edited
 from napari_slagseg.segmentation.flooding import OPEN, flooded
 
 
@@ -34,22 +34,6 @@ def flood(
     basins = (state & 0xFFFFFFFF).astype(np.uint32)
     basins[state >= np.int64(OPEN) << 32] = 0
     return basins
-
-
-def check_new_labels(labels: NDArray[np.uint32], new_labels: Sequence[int], n: int) -> None:
-    """Refuse numbers for new particles that are too few, the same, or used in the box."""
-    if len(new_labels) != n or len(set(new_labels)) != n:
-        raise SlagsegError(
-            f"{n} new particles need {n} different numbers, one each; "
-            f"given were {list(new_labels)}."
-        )
-    for new in new_labels:
-        check_label(new)
-        if (labels == new).any():
-            raise SlagsegError(
-                f"The number {new} belongs to another particle already; new particles need "
-                "numbers above all that were ever used."
-            )
 
 
 def numbered(
@@ -84,4 +68,4 @@ def numbered(
     return Edited(changed, notes=tuple(notes))
 
 
-__all__ = ["check_new_labels", "depths", "flood", "numbered"]
+__all__ = ["depths", "flood", "numbered"]

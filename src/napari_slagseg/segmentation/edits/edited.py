@@ -19,13 +19,14 @@ Point = Sequence[int]
 class Edited:
     """A box after an edit.
 
+    An array with changes is a copy; one without any may be the one that was handed in.
+
     Attributes
     ----------
     labels : (z, y, x) uint32
-        Particles, 0 background: a copy of those handed in, with the change.
+        Particles, 0 background.
     phases : (z, y, x) uint8, optional
-        Phases, 0 background; the array that was handed in where no phase changed, None
-        where none was handed in.
+        Phases, 0 background; None where none were handed in or the edit takes none.
     notes : tuple of str
         What the user should know of, one sentence each.
     """
@@ -57,6 +58,22 @@ def check_label(label: int) -> None:
     """Refuse numbers that no particle can have."""
     if not 0 < label < 2**32:
         raise SlagsegError(f"A particle cannot have the number {label}; take 1 to {2**32 - 1}.")
+
+
+def check_new_labels(labels: NDArray[np.uint32], new_labels: Sequence[int], n: int) -> None:
+    """Refuse numbers for new particles that are too few, the same, or used in the box."""
+    if len(new_labels) != n or len(set(new_labels)) != n:
+        raise SlagsegError(
+            f"{n} new particles need {n} different numbers, one each; "
+            f"given were {list(new_labels)}."
+        )
+    for new in new_labels:
+        check_label(new)
+        if (labels == new).any():
+            raise SlagsegError(
+                f"The number {new} belongs to another particle already; new particles need "
+                "numbers above all that were ever used."
+            )
 
 
 def check_phase(phase: int) -> None:
@@ -115,6 +132,7 @@ __all__ = [
     "box_around",
     "check_box",
     "check_label",
+    "check_new_labels",
     "check_phase",
     "particle",
     "voxel",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_slagseg.segmentation.edits.edited import box_around
+from napari_slagseg.data import Box, SlagsegError
+from napari_slagseg.segmentation.edits.edited import box_around, check_phase
 from napari_slagseg.segmentation.edits.reaching import spread
 
 
@@ -14,6 +15,7 @@ def phases_after(
     before: NDArray[np.bool_],
     after: NDArray[np.bool_],
     *,
+    box: Box | None = None,
     added_phase: int | None = None,
 ) -> NDArray[np.uint8] | None:
     """Phases that fit a particle's new voxels: its foreground is where it lies.
@@ -28,30 +30,52 @@ def phases_after(
         Not changed.
     before, after : (z, y, x) bool
         The particle.
+    box : tuple of slices, optional
+        Where these two lie in the phases; the whole if not given.
     added_phase : int, optional
     """
     if phases is None:
         return None
+    here = phases if box is None else phases[box]
     lost = before & ~after
-    bare = after & ~before & (phases == 0)
+    bare = after & ~before & (here == 0)
     if not lost.any() and not bare.any():
         return phases
     changed = phases.copy()
-    changed[lost] = 0
-    box = box_around(bare)
-    if box is not None:
-        if added_phase is not None:
-            changed[bare] = added_phase
-        else:
-            given = before[box] & (phases[box] > 0)
-            near = spread(phases[box], given, bare[box])
-            changed[box] = np.where(bare[box], near, changed[box])
-            left = bare & (changed == 0)
-            if left.any():
-                # no way across the added voxels: the phase that most of the particle is of
-                counts = np.bincount(phases[before & (phases > 0)], minlength=2)
-                changed[left] = max(1, int(counts.argmax()))
+    part = changed if box is None else changed[box]
+    part[lost] = 0
+    cut = box_around(bare)
+    if cut is None:
+        return changed
+    if added_phase is not None:
+        part[bare] = added_phase
+        return changed
+    given = before & (here > 0)
+    part[cut] = np.where(bare[cut], spread(here[cut], given[cut], bare[cut]), part[cut])
+    left = bare & (part == 0)
+    if left.any():
+        # no way across the added voxels: the phase that most of the particle is of
+        counts = np.bincount(here[given], minlength=2)
+        part[left] = max(1, int(counts.argmax()))
     return changed
 
 
-__all__ = ["phases_after"]
+def check_added_phase(
+    phases: NDArray[np.uint8] | None,
+    added: NDArray[np.bool_],
+    phase: int | None,
+    *,
+    label: int,
+    is_new: bool,
+) -> None:
+    """Refuse voxels of a new particle that would have no phase, and phases that there are not."""
+    if phase is not None:
+        check_phase(phase)
+    elif phases is not None and is_new and (phases[added] == 0).any():
+        raise SlagsegError(
+            f"Particle {label} is new and some of its voxels have no phase; choose the phase "
+            "that they get."
+        )
+
+
+__all__ = ["check_added_phase", "phases_after"]

@@ -10,8 +10,15 @@ from numpy.typing import NDArray
 
 from napari_slagseg.data import SlagsegError, Triple
 from napari_slagseg.segmentation.edits.climbing import climb
-from napari_slagseg.segmentation.edits.dividing import check_new_labels, depths, flood, numbered
-from napari_slagseg.segmentation.edits.edited import Edited, Point, check_box, particle, voxel
+from napari_slagseg.segmentation.edits.dividing import depths, flood, numbered
+from napari_slagseg.segmentation.edits.edited import (
+    Edited,
+    Point,
+    check_box,
+    check_new_labels,
+    particle,
+    voxel,
+)
 
 _LONGEST_WAY = 1 << 16
 

@@ -9,8 +9,15 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_slagseg.data import SlagsegError
-from napari_slagseg.segmentation.edits.dividing import check_new_labels, depths, flood, numbered
-from napari_slagseg.segmentation.edits.edited import Edited, Point, check_box, particle, voxel
+from napari_slagseg.segmentation.edits.dividing import depths, flood, numbered
+from napari_slagseg.segmentation.edits.edited import (
+    Edited,
+    Point,
+    check_box,
+    check_new_labels,
+    particle,
+    voxel,
+)
 
 _WIDEST = 3
 _SMALLEST_SHARE = 0.01
