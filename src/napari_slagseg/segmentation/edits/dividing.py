@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slagseg.data import Box
+from napari_slagseg.data.cores import cores
 from napari_slagseg.segmentation.edits.edited import Edited
 from napari_slagseg.segmentation.flooding import OPEN, flooded
 
 
 def depths(inside: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Distance to the background in voxels; the array's border does not count as background."""
-    depth: NDArray[np.float32] = edt.edt(inside, black_border=False, parallel=1)
+    depth: NDArray[np.float32] = edt.edt(inside, black_border=False, parallel=cores())
     # a particle that fills its box has no distances
     depth[~np.isfinite(depth)] = 1
     return depth

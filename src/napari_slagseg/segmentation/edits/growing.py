@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slagseg.data import Box, SlagsegError, Triple
+from napari_slagseg.data.cores import cores
 from napari_slagseg.segmentation.edits.edited import (
     Edited,
     Point,
@@ -186,8 +187,7 @@ def _halfway(
     box = box_around(grown, margin=int(_SHELL[1]) + 1)
     if box is None:
         return within
-    # a border that is not the background's would look like a surface
-    away = edt.edt(~grown[box], black_border=False, parallel=1)
+    away = edt.edt(~grown[box], black_border=False, parallel=cores())
     shell = free[box] & (away > _SHELL[0]) & (away <= _SHELL[1])
     if np.count_nonzero(shell) < _SHELL_VOXELS:
         return within

@@ -11,66 +11,73 @@ from numpy.typing import NDArray
 _FACES = ((-1, 0, 0), (0, -1, 0), (0, 0, -1), (0, 0, 1), (0, 1, 0), (1, 0, 0))
 
 
+_OPEN, _REACHED = 1, 2
+
+
 @njit(cache=True, nogil=True)
-def reach(open_: NDArray[np.bool_], queue: NDArray[np.int32], n: int) -> int:
-    """Close all voxels that can be reached across faces from those in the queue.
+def _fill(state: NDArray[np.uint8], stack: NDArray[np.int32], n: int, row: int, plane: int) -> None:
+    """Mark as reached what leads across faces to one of the first `n` places of the stack.
 
     Parameters
     ----------
-    open_ : (z, y, x) bool
-        Where one may go; changed in place. The first `n` in the queue are closed already.
-    queue : (m,) int32
-        Flat places. Has room for every open voxel besides; ends with all that were reached.
-    n : int
-        Filled places of the queue.
-
-    Returns
-    -------
-    n : int
-        Filled places at the end.
+    state : (m,) uint8
+        The flat array with a closed voxel all around it; changed in place.
+    stack : int32
+        Has four places for every open voxel besides: each is seen once from each side.
+    row, plane : int
+        From a row, and from a plane, to the next.
     """
-    depth, rows, columns = open_.shape
-    taken = 0
-    while taken < n:
-        at = np.int64(queue[taken])
-        taken += 1
-        z, y, x = at // (rows * columns), at // columns % rows, at % columns
-        for dz, dy, dx in _FACES:
-            a, b, c = z + dz, y + dy, x + dx
-            if 0 <= a < depth and 0 <= b < rows and 0 <= c < columns and open_[a, b, c]:
-                open_[a, b, c] = False
-                queue[n] = (a * rows + b) * columns + c
-                n += 1
-    return n
+    offsets = (-plane, -row, row, plane)
+    while n > 0:
+        n -= 1
+        at = np.int64(stack[n])
+        if state[at] != _OPEN:
+            continue
+        # a whole run along x at once
+        low = at
+        while state[low - 1] == _OPEN:
+            low -= 1
+        high = at + 1
+        while state[high] == _OPEN:
+            high += 1
+        state[low:high] = _REACHED
+        for offset in offsets:
+            before = False
+            for k in range(low + offset, high + offset):
+                open_ = state[k] == _OPEN
+                if open_ and not before:
+                    stack[n] = k
+                    n += 1
+                before = open_
+
+
+def _reached(open_: NDArray[np.bool_], starts: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Voxels of `open_` connected by faces with one of the starts, (n, 3), which are open."""
+    state = np.zeros(tuple(n + 2 for n in open_.shape), dtype=np.uint8)
+    inner = state[1:-1, 1:-1, 1:-1]
+    inner[...] = open_
+    stack = np.empty(4 * int(np.count_nonzero(open_)) + len(starts), dtype=np.int32)
+    stack[: len(starts)] = np.ravel_multi_index(tuple((starts + 1).T), state.shape)
+    row, plane = state.shape[2], state.shape[1] * state.shape[2]
+    _fill(state.reshape(-1), stack, len(starts), row, plane)
+    reached: NDArray[np.bool_] = inner == _REACHED
+    return reached
 
 
 def reached_from(open_: NDArray[np.bool_], start: tuple[int, int, int]) -> NDArray[np.bool_]:
     """Voxels of `open_` connected by faces with `start`, which is one of them."""
-    left = open_.copy()
-    queue = np.empty(int(np.count_nonzero(left)) + 1, dtype=np.int32)
-    queue[0] = np.ravel_multi_index(start, left.shape)
-    left[start] = False
-    n = reach(left, queue, 1)
-    found = np.zeros(left.shape, dtype=bool)
-    found.reshape(-1)[queue[:n]] = True
-    return found
+    return _reached(open_, np.array([start]))
 
 
 def enclosed(open_: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Voxels of `open_` from which no way across faces leads out of the array."""
-    left = open_.copy()
-    outside = np.zeros(left.shape, dtype=bool)
+    outside = np.zeros(open_.shape, dtype=bool)
     for axis in range(3):
         for side in (0, -1):
             face: list[Any] = [slice(None)] * 3
             face[axis] = side
-            outside[tuple(face)] = left[tuple(face)]
-    begin = np.flatnonzero(outside)
-    queue = np.empty(int(np.count_nonzero(left)) + 1, dtype=np.int32)
-    queue[: len(begin)] = begin
-    left[outside] = False
-    reach(left, queue, len(begin))
-    return left
+            outside[tuple(face)] = open_[tuple(face)]
+    return open_ & ~_reached(open_, np.argwhere(outside))
 
 
 @njit(cache=True, nogil=True)
@@ -126,4 +133,4 @@ def spread(
     return values
 
 
-__all__ = ["enclosed", "reach", "reached_from", "spread"]
+__all__ = ["enclosed", "reached_from", "spread"]

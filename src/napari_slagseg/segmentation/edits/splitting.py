@@ -108,22 +108,22 @@ def _pieces(inside: NDArray[np.bool_], points: Sequence[Triple]) -> NDArray[np.u
         flat[steps[flat[steps] == 0]] = number
     markers = np.array(group, dtype=np.uint32)[markers]
     basins = flood(inside, depth, markers)
-    pieces = basins
+    pieces = basins.copy()
     for first in {g for g in group[1:] if group.count(g) > 1}:
         members = [number for number in range(1, len(points) + 1) if group[number] == first]
-        shared = basins == first
-        halves = _halfway(shared, [points[number - 1] for number in members])
+        box, shared = particle(basins, first, margin=0)
+        local = [np.subtract(points[number - 1], [b.start for b in box]) for number in members]
+        halves = _halfway(shared, np.array(local))
         table = np.array([0, *members], dtype=np.uint32)
-        pieces = np.where(shared, table[halves], pieces)
+        np.copyto(pieces[box], table[halves], where=shared)
     return pieces
 
 
-def _halfway(inside: NDArray[np.bool_], points: Sequence[Triple]) -> NDArray[np.uint32]:
+def _halfway(inside: NDArray[np.bool_], points: NDArray[np.intp]) -> NDArray[np.uint32]:
     """Divide a connected part of a particle halfway between points that no neck separates."""
     markers = np.zeros(inside.shape, dtype=np.uint32)
-    for number, point in enumerate(points, start=1):
-        markers[point] = number
-    away = _from_halfway(inside, np.array(points, dtype=np.float64))
+    markers[tuple(points.T)] = np.arange(1, len(points) + 1)
+    away = _from_halfway(inside, points.astype(np.float64))
     return flood(inside, away, markers)
 
 
