@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from napari_slagseg.data import Box
 from napari_slagseg.data.cores import cores
 from napari_slagseg.segmentation.edits.edited import Edited
-from napari_slagseg.segmentation.flooding import OPEN, flooded
+from napari_slagseg.segmentation.flooding import flooded, unpack
+from napari_slagseg.segmentation.label_kernels import count_into
+from napari_slagseg.segmentation.places import Place
 
 
 def depths(inside: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -30,10 +32,11 @@ def flood(
     Each marker's voxels are connected, so each basin is; what no marker reaches is 0.
     """
     top = float(depth.max())
-    high = np.rint(depth * np.float32(255 / top if top > 0 else 0)).astype(np.uint8)
-    state = flooded(markers, high, inside.view(np.uint8))[1:-1, 1:-1, 1:-1]
-    basins = (state & 0xFFFFFFFF).astype(np.uint32)
-    basins[state >= np.int64(OPEN) << 32] = 0
+    high = depth * np.float32(255 / top if top > 0 else 0)
+    high += np.float32(0.5)
+    state = flooded(markers, high.astype(np.uint8), inside.view(np.uint8))
+    basins, costs = np.empty(inside.shape, np.uint32), np.empty(inside.shape, np.uint32)
+    unpack(state, Place.of(basins), Place.of(costs))
     return basins
 
 
@@ -50,7 +53,8 @@ def numbered(
     The largest piece (of several, the first) keeps the particle's number; the others get
     the new ones in their order. So does what belongs to no piece keep its number.
     """
-    counts = np.bincount(pieces.reshape(-1), minlength=len(new_labels) + 2)[1:]
+    counts = np.zeros(len(new_labels) + 1, dtype=np.int64)
+    count_into(pieces.reshape(-1), 1, counts)
     kept = int(counts.argmax())
     table = np.empty(len(new_labels) + 2, dtype=np.uint32)
     table[0] = label

@@ -107,6 +107,8 @@ def _pieces(inside: NDArray[np.bool_], points: Sequence[Triple]) -> NDArray[np.u
                 group = [old if g == new else g for g in group]
         flat[steps[flat[steps] == 0]] = number
     markers = np.array(group, dtype=np.uint32)[markers]
+    if len(set(group[1:])) == 1:
+        return _halfway(inside, np.array(points))
     basins = flood(inside, depth, markers)
     pieces = basins.copy()
     for first in {g for g in group[1:] if group.count(g) > 1}:
@@ -132,6 +134,10 @@ def _from_halfway(inside: NDArray[np.bool_], points: NDArray[np.float64]) -> NDA
     """Distance to the plane halfway between a voxel's two nearest points."""
     away = np.zeros(inside.shape, dtype=np.float32)
     depth, rows, columns = inside.shape
+    apart = np.empty((len(points), len(points)))
+    for i in range(len(points)):
+        for j in range(len(points)):
+            apart[i, j] = 2 * np.sqrt(((points[i] - points[j]) ** 2).sum())
     for z in range(depth):
         for y in range(rows):
             for x in range(columns):
@@ -146,8 +152,7 @@ def _from_halfway(inside: NDArray[np.bool_], points: NDArray[np.float64]) -> NDA
                         near, first = d, k
                     elif d < next_:
                         next_, second = d, k
-                apart = np.sqrt(((points[first] - points[second]) ** 2).sum())
-                away[z, y, x] = (next_ - near) / (2 * apart)
+                away[z, y, x] = (next_ - near) / apart[first, second]
     return away
 
 
