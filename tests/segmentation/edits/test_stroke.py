@@ -51,6 +51,17 @@ def test_in_its_slice_the_border_is_the_stroke_even_off_the_neck(dumbbell):
     assert np.array_equal(found[z][off], np.where(x < 14 + y // 3, left, right)[off])
 
 
+def test_a_slice_that_grazes_one_part_still_gives_it_its_middle(balls):
+    # the slice z = 4 passes far from both middles, and the neck is wide
+    inside = balls((25, 25, 37), ((12, 12, 12), 10), ((12, 12, 24), 10.5))
+    labels = inside.astype(np.uint32)
+    found = split_by_stroke(labels, 1, line(4, 18, 0, 25), 0, 2).labels
+    x = np.indices(inside.shape)[2]
+    assert found[12, 12, 12] != found[12, 12, 24]
+    off = inside & (abs(x - 18) > 1)
+    assert np.mean((found == np.where(x < 18, 2, 1))[off]) > 0.99
+
+
 def test_a_box_without_a_neck_is_cut_straight_through():
     labels = np.zeros((20, 20, 30), dtype=np.uint32)
     labels[2:18, 2:18, 2:28] = 1

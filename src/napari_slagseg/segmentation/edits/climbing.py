@@ -6,6 +6,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+LONGEST_WAY = 1 << 16
+"""Voxels that a way needs room for."""
+
 
 @njit(cache=True, nogil=True)
 def _step_towards(here: NDArray[np.int64], there: NDArray[np.int64]) -> None:
@@ -89,4 +92,4 @@ def climb(depth: NDArray[np.float32], point: NDArray[np.int64], way: NDArray[np.
         here[:] = best
 
 
-__all__ = ["climb"]
+__all__ = ["LONGEST_WAY", "climb"]

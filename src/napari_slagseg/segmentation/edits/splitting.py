@@ -9,7 +9,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from napari_slagseg.data import SlagsegError, Triple
-from napari_slagseg.segmentation.edits.climbing import climb
+from napari_slagseg.segmentation.edits.climbing import LONGEST_WAY, climb
 from napari_slagseg.segmentation.edits.dividing import depths, flood, numbered
 from napari_slagseg.segmentation.edits.edited import (
     Edited,
@@ -19,8 +19,6 @@ from napari_slagseg.segmentation.edits.edited import (
     particle,
     voxel,
 )
-
-_LONGEST_WAY = 1 << 16
 
 
 def split(
@@ -98,7 +96,7 @@ def _pieces(inside: NDArray[np.bool_], points: Sequence[Triple]) -> NDArray[np.u
     markers = np.zeros(inside.shape, dtype=np.uint32)
     flat = markers.reshape(-1)
     group = list(range(len(points) + 1))
-    way = np.empty(_LONGEST_WAY, dtype=np.int32)
+    way = np.empty(LONGEST_WAY, dtype=np.int32)
     for number, point in enumerate(points, start=1):
         steps = way[: climb(depth, np.array(point, dtype=np.int64), way)]
         for met in np.unique(flat[steps]):

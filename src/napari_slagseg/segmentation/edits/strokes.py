@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_slagseg.data import SlagsegError
+from napari_slagseg.segmentation.edits.climbing import LONGEST_WAY, climb
 from napari_slagseg.segmentation.edits.dividing import depths, flood, numbered
 from napari_slagseg.segmentation.edits.edited import (
     Edited,
@@ -34,8 +35,8 @@ def split_by_stroke(
     """Divide a particle in two along a stroke that is drawn in one slice.
 
     The stroke divides the particle's section in its slice into sides. The two largest are
-    markers, and a watershed in 3D floods the rest from them by the distance to
-    background and stroke. So the border is the stroke in its slice, stays near to it in the
+    markers, led on to the middles of their parts (see `climb`), and a watershed in 3D floods the
+    rest from them by the distance to background and stroke. So the border is the stroke in its slice, stays near to it in the
     next ones and follows the particle's neck farther away. (In Gotkowski et al. 2024,
     ParticleSeg3D, 3.1, the user also places the markers.) A stroke that ends up to three voxels
     short of the particle's surface, or has gaps as small, is widened until it divides.
@@ -103,8 +104,30 @@ def split_by_stroke(
         markers[at][sides == side] = number
     open_ = inside.copy()
     open_[at] &= ~cut
-    pieces = flood(inside, depths(open_), markers)
+    depth = depths(open_)
+    _lead_to_middles(markers, depth)
+    pieces = flood(inside, depth, markers)
     return numbered(labels, label, [new_label], box, pieces, notes)
+
+
+def _lead_to_middles(markers: NDArray[np.uint32], depth: NDArray[np.float32]) -> None:
+    """Extend the sides' markers to the middles of their parts.
+
+    A slice may graze a part: its side is shallow then, and the other side's flood would
+    come through the neck and fill the part's middle first. Where the ways of both meet
+    neither is taken.
+    """
+    flat = markers.reshape(-1)
+    ways = []
+    for number in (1, 2):
+        deepest = np.where(markers == number, depth, 0).argmax()
+        start = np.array(np.unravel_index(deepest, depth.shape), dtype=np.int64)
+        way = np.empty(LONGEST_WAY, dtype=np.int32)
+        ways.append(way[: climb(depth, start, way)])
+    first, second = ways
+    if (flat[first] == 2).any() or (flat[second] == 1).any() or len(np.intersect1d(first, second)):
+        return
+    flat[first], flat[second] = 1, 2
 
 
 def _slice_of(places: NDArray[np.intp], axis: int, label: int) -> int:
