@@ -36,10 +36,12 @@ def split_by_stroke(
 
     The stroke divides the particle's section in its slice into sides. The two largest are
     markers, led on to the middles of their parts (see `climb`), and a watershed in 3D floods the
-    rest from them by the distance to background and stroke. So the border is the stroke in its slice, stays near to it in the
-    next ones and follows the particle's neck farther away. (In Gotkowski et al. 2024,
-    ParticleSeg3D, 3.1, the user also places the markers.) A stroke that ends up to three voxels
-    short of the particle's surface, or has gaps as small, is widened until it divides.
+    rest from them by the distance to background and stroke. So the border is the stroke in
+    its slice, stays near to it in the next ones and follows the particle's neck farther away.
+    (In Gotkowski et al. 2024, ParticleSeg3D, 3.1, the user also places the markers.) A stroke
+    that ends up to three voxels short of the particle's surface, or has gaps as small, is
+    widened until it divides. The farther its slice passes from the middles of the parts, the less
+    sure is the border elsewhere.
     Distances are in voxels.
 
     Parameters
