@@ -4,7 +4,7 @@
 
 Errors are planted in phantoms, each in particles of its own: mergers (two particles that touch
 or are at most three voxels apart, joined by a neck), splitters (a particle cut by a plane into
-parts of at least a fifth) and holes (a ball inside set to background). The network is simulated:
+parts of at least a quarter) and holes (a ball inside set to background). The network is simulated:
 its probability follows the distance to the true boundary, with noise in patches, doubt in sound
 particles, and missing doubt at sound contacts. Particles are grown by two voxels, so that most
 touch others; they have pores; and some sound ones (a third as many as there are mergers) are

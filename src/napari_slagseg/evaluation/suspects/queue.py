@@ -49,9 +49,9 @@ def suspects_of_blocks(
         Predicted probability of "inside a particle", 0 to 255 for 0 to 1.
     run : BlockRun
         Its grid has the shape of the volumes. Its stages are "suspects-faces",
-        "suspects-particles" and "suspects-pairs". A worker needs about 50 bytes a voxel of
-        the block, or of the bounding box of a particle (two that touch) it looks at, which
-        are no more than `largest_box`.
+        "suspects-particles" and "suspects-pairs". A worker holds one
+        block, or one bounding box of a particle (or of two that touch), of no more than
+        `largest_box` voxels, with some arrays of its size.
     phases : (z, y, x) uint8 volume, optional
         Predicted phases; where they and the network disagree, a particle is suspect.
     voxel_size_um : (z, y, x)

@@ -6,7 +6,7 @@ kinds can be compared, and one list holds all. The weights of "merger", "splitte
 "shape" were fitted by ``python -m benchmarks.suspects --fit`` (mergers, splitters and holes
 planted in phantoms of other seeds than those the queue is tried on); that of "doubt" is set by
 hand, as nothing is planted that only doubt would show: four robust standard deviations above
-the other particles count as a chance of a quarter, none as less than that of any fitted rule.
+the other particles count as a chance of a quarter, none as one in a thousand.
 """
 
 from __future__ import annotations
