@@ -207,6 +207,10 @@ class ProcessBackend:
         for worker in self._workers:
             worker.kill()
         self.close()
+        # what ended meanwhile is of no use to the next run
+        with suppress(queue.Empty):
+            while True:
+                self.ended.get_nowait()
 
     def close(self) -> None:
         """End the workers."""
