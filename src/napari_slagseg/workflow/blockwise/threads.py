@@ -57,6 +57,10 @@ class ThreadBackend:
             while True:
                 self._jobs.get_nowait()
         self.close()
+        # what ended meanwhile is of no use to the next run
+        with suppress(queue.Empty):
+            while True:
+                self._ended.get_nowait()
 
     def close(self) -> None:
         """Wait for the threads."""
