@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import queue
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -63,6 +65,13 @@ class Outcome:
     failure: Failure | None
 
 
+def drain(waiting: queue.SimpleQueue[Any]) -> None:
+    """Take all out of a queue that nobody adds to."""
+    with suppress(queue.Empty):
+        while True:
+            waiting.get_nowait()
+
+
 class Backend(Protocol):
     """Where jobs run. One stage after the other; `begin`, `submit`, `next` by one thread only."""
 
@@ -119,4 +128,4 @@ def explain(error: BaseException) -> Failure:
     return Failure(f"{kind}{error}", detail)
 
 
-__all__ = ["Backend", "Failure", "Job", "Outcome", "do_block", "explain"]
+__all__ = ["Backend", "Failure", "Job", "Outcome", "do_block", "drain", "explain"]

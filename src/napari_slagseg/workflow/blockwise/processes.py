@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_slagseg.data import BlockTask, SlagsegError
-from napari_slagseg.workflow.blockwise.jobs import Failure, Job, Outcome
+from napari_slagseg.workflow.blockwise.jobs import Failure, Job, Outcome, drain
 from napari_slagseg.workflow.blockwise.store import StageRecords
 
 _ONE_THREAD = (
@@ -201,16 +201,12 @@ class ProcessBackend:
     def stop(self) -> None:
         """Kill the workers; their blocks are done again by the next run."""
         self.stopped = True
-        with suppress(queue.Empty):
-            while True:
-                self.jobs.get_nowait()
+        drain(self.jobs)
         for worker in self._workers:
             worker.kill()
         self.close()
         # what ended meanwhile is of no use to the next run
-        with suppress(queue.Empty):
-            while True:
-                self.ended.get_nowait()
+        drain(self.ended)
 
     def close(self) -> None:
         """End the workers."""

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from napari_slagseg.data import BlockTask
-from napari_slagseg.workflow.blockwise.jobs import Failure, Job, Outcome, do_block
+from napari_slagseg.workflow.blockwise.jobs import Failure, Job, Outcome, do_block, drain
 from napari_slagseg.workflow.blockwise.store import StageRecords
 
 
@@ -53,14 +53,10 @@ class ThreadBackend:
 
     def stop(self) -> None:
         """Threads cannot be ended: each finishes its block."""
-        with suppress(queue.Empty):
-            while True:
-                self._jobs.get_nowait()
+        drain(self._jobs)
         self.close()
         # what ended meanwhile is of no use to the next run
-        with suppress(queue.Empty):
-            while True:
-                self._ended.get_nowait()
+        drain(self._ended)
 
     def close(self) -> None:
         """Wait for the threads."""
