@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from napari_slagseg.data import (
@@ -22,6 +21,7 @@ from napari_slagseg.data import (
     no_progress,
     stop_if_cancelled,
 )
+from napari_slagseg.data.joined_tables import joined
 from napari_slagseg.descriptors.particles import checked_shapes
 from napari_slagseg.descriptors.plane_sampling import (
     PlaneGrid,
@@ -115,11 +115,10 @@ def describe_planes(
         found = describe_plane(labels, ids, pixel, table, section=number, **options)
         tables.append(_with_border(found, labels, inside, grid))
         progress(ProgressEvent("cutting with planes", (number + 1) / len(chosen)))
-    filled = [t for t in tables if len(t)] or tables[:1]
     return replace(
-        filled[0],
-        frame=pd.concat([t.frame for t in filled], ignore_index=True),
-        contacts=pd.concat([t.contacts for t in filled], ignore_index=True),
+        tables[0],
+        frame=joined([t.frame for t in tables]),
+        contacts=joined([t.contacts for t in tables]),
         notes={
             "sections": f"{len(chosen)} planes",
             "planes": "; ".join(f"{_numbers(p.normal)} at {p.offset:.6g} um" for p in chosen),

@@ -25,6 +25,7 @@ from napari_slagseg.data import (
     no_progress,
     stop_if_cancelled,
 )
+from napari_slagseg.data.joined_tables import joined
 from napari_slagseg.descriptors.definitions import definitions
 from napari_slagseg.descriptors.formulas import (
     border_weight,
@@ -299,12 +300,10 @@ def describe_sections(
     if not measured:
         empty = np.zeros((0, 0), dtype=np.uint8)
         measured = [_measured(empty, empty, (row, column), table, 0, layers, neighborhood)]
-    # empty frames would make integers floats
-    filled = [plane for plane in measured if len(plane[0])] or measured[:1]
-    frames, contacts = zip(*filled)
+    frames, contacts = zip(*measured)
     return ParticleTable(
-        frame=pd.concat(frames, ignore_index=True),
-        contacts=pd.concat(contacts, ignore_index=True),
+        frame=joined(frames),
+        contacts=joined(contacts),
         definitions=definitions(table, 2, layers),
         voxel_size_um=(1.0, row, column),
         table=table,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from napari_slagseg.data.joined_tables import joined
 from napari_slagseg.liberation import (
     composition,
     contacts,
@@ -116,7 +117,7 @@ def sample_results(
             frame.insert(0, "sample", sample.label)
             found.setdefault(name, []).append(frame)
         warnings += [*sample.warnings, *warnings_of(sample, element_fractions)]
-    tables = {name: _joined(frames) for name, frames in found.items()}
+    tables = {name: joined(frames) for name, frames in found.items()}
     stereology = None
     if particles.dimension == 3 and len(samples) > 1:
         from napari_slagseg.liberation.stereology import stereology_results
@@ -158,12 +159,6 @@ def _frames(
     frames["convergence"] = quantities.convergence(sample, settings)
     frames["border_handling"] = quantities.border_handling(sample, settings, frames["summary"])
     return frames
-
-
-def _joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
-    # an empty table would turn the columns of the others into objects
-    filled = [frame for frame in frames if len(frame)] or frames[:1]
-    return pd.concat(filled, ignore_index=True)
 
 
 __all__ = ["SampleResults", "sample_results"]

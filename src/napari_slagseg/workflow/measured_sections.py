@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 
 from napari_slagseg.data import (
     UNKNOWN,
@@ -21,6 +20,7 @@ from napari_slagseg.data import (
     VoxelSize,
     stop_if_cancelled,
 )
+from napari_slagseg.data.joined_tables import joined
 from napari_slagseg.descriptors import (
     describe_map,
     describe_planes,
@@ -122,16 +122,10 @@ def measure_maps(
         tables.append(describe_map(in_classes, classes, section=i, erosion_voxels=pixels))
     return replace(
         tables[0],
-        frame=_joined([table.frame for table in tables]),
-        contacts=_joined([table.contacts for table in tables]),
+        frame=joined([table.frame for table in tables]),
+        contacts=joined([table.contacts for table in tables]),
         notes={"maps": ", ".join(mineral_map.name for mineral_map in maps)},
     )
-
-
-def _joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    # an empty table would turn the columns of the others into objects
-    filled = [frame for frame in frames if len(frame)] or frames[:1]
-    return pd.concat(filled, ignore_index=True)
 
 
 __all__ = ["erosion_in_pixels", "map_in_classes", "measure_maps", "measure_sections"]

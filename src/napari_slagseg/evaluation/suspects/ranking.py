@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from napari_slagseg.data.joined_tables import joined
 from napari_slagseg.evaluation.suspects.features import SuspectFeatures
 
 SUSPECT_COLUMNS = ("label", "kind", "score", "partner", "reasons", "z_um", "y_um", "x_um")
@@ -217,7 +218,7 @@ def ranked(features: SuspectFeatures, rules: Mapping[str, Rule] = RULES) -> pd.D
         frames.append(_rows("splitter", here["label"].to_numpy(), here["partner"].to_numpy(),
                             here, scores["splitter"][rows], parts["splitter"][rows],
                             rules["splitter"]))  # fmt: skip
-    queue = pd.concat([f for f in frames if len(f)] or frames[:1], ignore_index=True)
+    queue = joined(frames)
     order = np.lexsort((queue["partner"], queue["label"], -queue["score"].to_numpy(np.float64)))
     return queue.iloc[order].reset_index(drop=True)
 
