@@ -117,7 +117,7 @@ def test_a_level_of_another_shape_is_refused():
 
 
 def test_it_says_how_to_send_it():
-    with pytest.raises(SlagsegError, match="open a History over them there"):
+    with pytest.raises(SlagsegError, match=r"Project\.segmentation_volume"):
         pickle.dumps(EditedVolume(np.zeros((4, 4, 4), np.uint8)))
 
 

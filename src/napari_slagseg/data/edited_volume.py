@@ -16,7 +16,7 @@ from napari_slagseg.data.box_index import box_index
 from napari_slagseg.data.coarse_edits import CoarseEdits
 from napari_slagseg.data.edits import Delta
 from napari_slagseg.data.errors import SlagsegError
-from napari_slagseg.data.overlay import EDGE, Chunks, by_chunk, lay_over, read_over
+from napari_slagseg.data.overlay import EDGE, ChunkLike, Chunks, by_chunk, lay_over, read_over
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class EditedVolume:
 
     One thread may write while many read. A reader gets a box as it was before an edit or
     as it is after it, never half of it. In memory are the edited chunks alone, each whole
-    (1 MiB of uint32, 256 KiB of uint8): `overlay_bytes` says how much that is.
+    (1 MiB of uint32, 256 KiB of uint8), or compressed (some kilobytes) from the time they are
+    stored until they are edited again: `overlay_bytes` says how much that is.
 
     It does not go to other processes, which would get all edited chunks with every task:
     pickling it is an error that names the way out.
@@ -57,8 +58,8 @@ class EditedVolume:
 
     def __reduce__(self) -> NoReturn:
         raise SlagsegError(
-            f"The edited {self.name} live in this process. Send their base and the path of the "
-            "edit journal, and open a History over them there; reading needs no lock."
+            f"The edited {self.name} live in this process. Send what "
+            "`Project.segmentation_volume` gives while the project is open for writing."
         )
 
     # -- reading -----------------------------------------------------------------
@@ -172,7 +173,9 @@ class EditedVolume:
                 part.apply(made[index])
         for chunk in made.values():
             chunk.flags.writeable = False
-        return StagedWrite({**upon, **made}, upon)
+        chunks: dict[Triple, ChunkLike] = {**upon}
+        chunks.update(made)
+        return StagedWrite(chunks, upon)
 
     def commit(self, staged: StagedWrite) -> None:
         """Show staged edits to readers, all at once.
@@ -186,6 +189,34 @@ class EditedVolume:
             if staged.upon is not self._chunks:
                 raise RuntimeError(f"the {self.name} were written to between stage and commit")
             self._chunks = staged.chunks
+
+    def lay(self, chunks: Chunks) -> None:
+        """Begin with chunks that were edited before.
+
+        Raises
+        ------
+        RuntimeError
+            If there are edits already.
+        """
+        with self._writing:
+            if self._chunks:
+                raise RuntimeError(f"the {self.name} are edited already")
+            self._chunks = dict(chunks)
+
+    def swap(self, upon: Chunks, stored: Chunks) -> None:
+        """Hold chunks in another form, of the same voxels; those edited since stay.
+
+        Parameters
+        ----------
+        upon : mapping
+            `overlay` of the time at which they were stored.
+        stored : mapping
+            Those of them that there are in the other form.
+        """
+        with self._writing:
+            now = self._chunks
+            same = {i: c for i, c in stored.items() if now.get(i) is upon[i]}
+            self._chunks = {**now, **same}
 
     def _check(self, delta: Delta) -> None:
         if delta.array != self.name or delta.old.dtype != self.dtype:
@@ -208,7 +239,7 @@ class EditedVolume:
             if index in made:
                 continue
             if index in upon:
-                made[index] = upon[index].copy()
+                made[index] = np.array(upon[index])
             else:
                 fresh.append(index)
         if not fresh:

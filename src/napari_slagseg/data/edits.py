@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slagseg.data.blocks import Box, Triple
+from napari_slagseg.data.box_around import box_around
 from napari_slagseg.data.errors import SlagsegError
 
 
@@ -207,18 +208,13 @@ def delta_between(array: str, start: Triple, before: NDArray[Any], after: NDArra
             f"{after.shape} ({after.dtype}); both need the same three axes and type."
         )
     changed = before != after
-    low, stop = [], []
-    for axis in range(3):
-        others = tuple(a for a in range(3) if a != axis)
-        at = np.flatnonzero(changed.any(axis=others))
-        low.append(int(at[0]) if len(at) else 0)
-        stop.append(int(at[-1]) + 1 if len(at) else 0)
-    inner = tuple(slice(a, b) for a, b in zip(low, stop))
+    nothing = slice(0, 0)
+    inner = box_around(changed, margin=0) or (nothing, nothing, nothing)
     changed = changed[inner]
     places = np.flatnonzero(changed)
     if changed.size <= 1 << 32:
         places = places.astype(np.uint32)
-    z, y, x = (int(a) + b for a, b in zip(start, low))
+    z, y, x = (int(a) + s.start for a, s in zip(start, inner))
     return Delta(
         array,
         (z, y, x),

@@ -225,6 +225,8 @@ class JoinedPieces:
         Number of each of the block's own pieces, 0 for 0.
     voxels : (n,) int64
         Of each; zeros unless they were asked for.
+    first : (n,) int64
+        First voxel of each in the volume, as a flat index (C order).
     blocks : BlockPieces
         The blocks' own pieces.
     """
@@ -232,6 +234,7 @@ class JoinedPieces:
     n: int
     tables: Mapping[Triple, NDArray[np.uint32]]
     voxels: NDArray[np.int64]
+    first: NDArray[np.int64]
     blocks: BlockPieces
 
 
@@ -299,7 +302,9 @@ def joined_pieces(
     voxels = np.zeros(n, dtype=np.int64)
     if total and count:
         np.add.at(voxels, number - 1, np.concatenate([found[b.index]["voxels"] for b in blocks]))
-    return JoinedPieces(n, tables, voxels, pieces)
+    earliest = np.full(n, np.iinfo(np.int64).max)
+    np.minimum.at(earliest, number - 1, first)
+    return JoinedPieces(n, tables, voxels, earliest, pieces)
 
 
 def _numbers(

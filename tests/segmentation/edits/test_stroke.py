@@ -96,7 +96,7 @@ def test_more_than_two_sides_are_told_of():
         ([], 0, "is empty"),
         (line(12, 20, 0, 10), 0, "does not divide"),
         (line(12, 0, 0, 10), 0, "does not touch particle 5"),
-        ([*line(12, 20, 0, 10), (13, 11, 20)], 0, "from slice 12 to 13"),
+        ([*line(12, 20, 0, 10), (13, 11, 20)], 0, "over 2 slices across axis 0"),
         (line(12, 20, 0, 25), 3, "must be 0, 1 or 2"),
         ([(12, 12, 200)], 0, "does not lie in the box"),
     ],

@@ -18,7 +18,10 @@ from napari_slagseg.segmentation.places import Place
 
 def depths(inside: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Distance to the background in voxels; the array's border does not count as background."""
-    depth: NDArray[np.float32] = edt.edt(inside, black_border=False, parallel=cores())
+    # as bytes: of bool it takes three times as long
+    depth: NDArray[np.float32] = edt.edt(
+        inside.view(np.uint8), black_border=False, parallel=cores()
+    )
     # a particle that fills its box has no distances
     depth[~np.isfinite(depth)] = 1
     return depth

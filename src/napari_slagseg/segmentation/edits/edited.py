@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slagseg.data import Box, SlagsegError, Triple
+from napari_slagseg.data.box_around import box_around
 
 Point = Sequence[int]
 """A voxel (z, y, x) of the box."""
@@ -95,18 +96,6 @@ def voxel(point: Point, shape: Sequence[int]) -> Triple:
     return at  # type: ignore[return-value]
 
 
-def box_around(inside: NDArray[np.bool_], margin: int = 1) -> Box | None:
-    """The smallest box around what is set with a margin, as far as the array reaches."""
-    cut = []
-    for axis, others in enumerate(((1, 2), (0, 2), (0, 1))):
-        where = np.flatnonzero(inside.any(axis=others))
-        if not len(where):
-            return None
-        low, high = int(where[0]) - margin, int(where[-1]) + 1 + margin
-        cut.append(slice(max(0, low), min(inside.shape[axis], high)))
-    return cut[0], cut[1], cut[2]
-
-
 def particle(labels: NDArray[np.uint32], label: int, margin: int = 1) -> tuple[Box, NDArray[Any]]:
     """Box around a particle in `labels`, and its voxels there as a boolean array.
 
@@ -129,7 +118,6 @@ def particle(labels: NDArray[np.uint32], label: int, margin: int = 1) -> tuple[B
 __all__ = [
     "Edited",
     "Point",
-    "box_around",
     "check_box",
     "check_label",
     "check_new_labels",

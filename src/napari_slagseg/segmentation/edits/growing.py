@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slagseg.data import Box, SlagsegError, Triple
+from napari_slagseg.data.box_around import box_around
 from napari_slagseg.data.cores import cores
 from napari_slagseg.segmentation.edits.edited import (
     Edited,
     Point,
-    box_around,
     check_box,
     check_new_labels,
     voxel,
@@ -123,7 +123,7 @@ def grow_from_seed(
     n = int(np.count_nonzero(grown))
     if n < _FEWEST:
         raise SlagsegError(
-            f"Only {n} voxels around the seed {at} have grey values from {within.low:g} to "
+            f"Only {n} voxels around the seed have grey values from {within.low:g} to "
             f"{within.high:g}; put the seed into the middle of the particle, or give a larger "
             "tolerance."
         )
@@ -187,7 +187,7 @@ def _halfway(
     box = box_around(grown, margin=int(_SHELL[1]) + 1)
     if box is None:
         return within
-    away = edt.edt(~grown[box], black_border=False, parallel=cores())
+    away = edt.edt((~grown[box]).view(np.uint8), black_border=False, parallel=cores())
     shell = free[box] & (away > _SHELL[0]) & (away <= _SHELL[1])
     if np.count_nonzero(shell) < _SHELL_VOXELS:
         return within

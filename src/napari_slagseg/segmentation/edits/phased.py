@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slagseg.data import Box, SlagsegError
-from napari_slagseg.segmentation.edits.edited import box_around, check_phase
+from napari_slagseg.data.box_around import box_around
+from napari_slagseg.segmentation.edits.edited import check_phase
 from napari_slagseg.segmentation.edits.reaching import spread
 
 

@@ -128,7 +128,8 @@ def spread(
     """
     values, wanted = values.copy(), wanted & ~given
     queue = np.empty(values.size + 1, dtype=np.int32)
-    n = _beside(wanted, given, queue)
+    # parts of arrays are another type to the compiler, for which it would compile again
+    n = _beside(wanted, np.ascontiguousarray(given), queue)
     _spread(values, wanted, queue, n)
     return values
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slagseg.data import SlagsegError
-from napari_slagseg.segmentation.edits.edited import Edited, Point, box_around, check_box, voxel
+from napari_slagseg.data.box_around import box_around
+from napari_slagseg.segmentation.edits.edited import Edited, Point, check_box, voxel
 from napari_slagseg.segmentation.edits.reaching import reached_from
 
 

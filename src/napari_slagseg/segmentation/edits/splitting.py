@@ -83,7 +83,7 @@ def _places(labels: NDArray[np.uint32], label: int, points: Sequence[Point]) -> 
             )
         if at in places:
             raise SlagsegError(
-                f"Points {places.index(at) + 1} and {number} are the same voxel {at}; "
+                f"Points {places.index(at) + 1} and {number} are the same voxel; "
                 "move one of them into the other part, or remove it."
             )
         places.append(at)

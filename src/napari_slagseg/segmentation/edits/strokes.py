@@ -82,8 +82,8 @@ def split_by_stroke(
     drawn[tuple(local[within].T)] = True
     if not (drawn & inside).any():
         raise SlagsegError(
-            f"The stroke in slice {level} across axis {axis} does not touch particle {label}; "
-            "draw it inside the particle, along the border between its parts."
+            f"The stroke does not touch particle {label}; draw it inside the particle, along the "
+            "border between its parts."
         )
     place: list[int | slice] = [slice(None)] * 3
     place[axis] = level - box[axis].start
@@ -91,9 +91,9 @@ def split_by_stroke(
     cut, sides, sizes = _sides(inside[at], drawn[at] & inside[at])
     if len(sizes) < 2:
         raise SlagsegError(
-            f"The stroke does not divide the section of particle {label} in slice {level} "
-            f"across axis {axis}: both its ends must reach the particle's surface. Draw it "
-            "across the whole neck, or split the particle by points."
+            f"The stroke does not divide the section of particle {label} in its slice: both its "
+            "ends must reach the particle's surface. Draw it across the whole neck, or split the "
+            "particle by points."
         )
     notes = []
     if len(sizes) > 2:
@@ -140,8 +140,8 @@ def _slice_of(places: NDArray[np.intp], axis: int, label: int) -> int:
     levels = np.unique(places[:, axis])
     if len(levels) > 1:
         raise SlagsegError(
-            f"The stroke goes from slice {levels[0]} to {levels[-1]} across axis {axis}; "
-            "draw it in one slice."
+            f"The stroke goes over {levels[-1] - levels[0] + 1} slices across axis {axis}; draw it "
+            "in one slice."
         )
     return int(levels[0])
 
