@@ -2,6 +2,7 @@
 
 import pickle
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,11 +15,18 @@ from napari_slagseg.data import (
     BlockGrid,
     CancelledError,
     MemoryStore,
+    PhaseTable,
     SlagsegError,
     ThreadRun,
     phase_table_of,
 )
-from napari_slagseg.descriptors import describe_blocks, describe_particles, describe_sections
+from napari_slagseg.descriptors import (
+    Place,
+    describe_blocks,
+    describe_box,
+    describe_particles,
+    describe_sections,
+)
 from napari_slagseg.descriptors.block_sums import CORNERS, MeasureBlock, merged
 from napari_slagseg.descriptors.labels_present import PhaseSlots
 from napari_slagseg.descriptors.surface_weights import DIRECTIONS, pair_weights
@@ -323,3 +331,39 @@ def test_a_cancelled_measurement_ends():
     token.set()
     with pytest.raises(CancelledError):
         describe_particles(LABELS, BLOB_PHASES, 1.0, PHASES, cancel=token)
+
+
+@pytest.mark.parametrize("margin", [0, 2])
+def test_a_particle_in_its_box_has_the_row_of_the_volume(margin):
+    """Whatever lies around it, and at the border; the box's place tells the rest."""
+    labels, phases = blobs((30, 40, 50), seed=5, n=14)
+    densities = {"target": 2.62, "rest": 2.67, "minor": 3.0655510847741447}
+    table = PhaseTable(
+        tuple(replace(p, density_g_cm3=densities.get(p.name)) for p in PHASES), "target"
+    )
+    options = {"erosion_voxels": 1, "accessible_depth_um": 2.0, "grains": True}
+    phases[(phases == 0) & (labels > 0)] = 1
+    whole = describe_particles(labels, phases, SPACING, table, **options)
+    assert whole.frame["density_g_cm3"].notna().all()
+    assert 0 < whole.frame["touches_border"].sum() < len(whole) == 14
+    for label in whole.frame["label"]:
+        places = np.argwhere(labels == label)
+        low = np.maximum(places.min(axis=0) - margin, 0)
+        high = np.minimum(places.max(axis=0) + 1 + margin, labels.shape)
+        box = tuple(slice(a, b) for a, b in zip(low.tolist(), high.tolist()))
+        inside = labels[box] == label
+        found = describe_box(
+            np.where(inside, labels[box], 0), np.ascontiguousarray(phases[box]),
+            Place(tuple(low.tolist()), labels.shape), SPACING, table, **options,
+        )  # fmt: skip
+        for name in ("frame", "contacts", "grains"):
+            mine = getattr(whole, name)
+            mine = mine[mine["label"] == label].reset_index(drop=True)
+            pd.testing.assert_frame_equal(getattr(found, name), mine, check_exact=True)
+        assert found.definitions == whole.definitions
+
+
+def test_a_box_outside_the_volume():
+    labels = np.ones((4, 4, 4), np.uint32)
+    with pytest.raises(SlagsegError, match="does not lie in a volume"):
+        describe_box(labels, labels.astype(np.uint8), Place((5, 0, 0), (8, 8, 8)), 1.0, PHASES)

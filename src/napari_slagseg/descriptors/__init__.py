@@ -3,8 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 from napari_slagseg.descriptors.definitions import ERODED_COLUMN, definitions, fraction_columns
+from napari_slagseg.descriptors.in_box import describe_box
 from napari_slagseg.descriptors.mask_area import surface_area
 from napari_slagseg.descriptors.particles import (
+    Place,
     describe_blocks,
     describe_particles,
 )
@@ -43,9 +45,11 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "ERODED_COLUMN",
     "OrientedBox",
+    "Place",
     "Plane",
     "definitions",
     "describe_blocks",
+    "describe_box",
     "describe_map",
     "describe_particles",
     "describe_plane",

@@ -73,7 +73,10 @@ def mean_density(counts: NDArray[np.int64], densities: Floats) -> Floats:
         NaN where not known.
     """
     known = np.where(np.isnan(densities), 0.0, densities)
-    density = ratio(counts @ known, counts.sum(axis=1))
+    mass = np.zeros(len(counts))
+    for slot, value in enumerate(known):  # a product of matrices rounds by the number of rows
+        mass += counts[:, slot] * value
+    density = ratio(mass, counts.sum(axis=1))
     density[(counts[:, np.isnan(densities)] > 0).any(axis=1)] = np.nan
     return density
 

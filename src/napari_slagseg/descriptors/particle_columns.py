@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from napari_slagseg.data import ParticleTable, PhaseTable, VoxelSize
+from napari_slagseg.data import ParticleTable, PhaseTable, Triple, VoxelSize
 from napari_slagseg.descriptors.box_stage import FERETS
 from napari_slagseg.descriptors.contacts import contact_table
 from napari_slagseg.descriptors.definitions import definitions
@@ -55,6 +55,11 @@ class Measured:
     eroded: NDArray[np.int64]
     accessible: NDArray[np.int64] | None = None
     grains: GrainSums | None = None
+
+    def moved(self, start: Triple) -> Measured:
+        """The same particles, as many voxels farther along (z, y, x) as `start` says."""
+        grains = None if self.grains is None else self.grains.moved(start)
+        return replace(self, sums=self.sums.moved(start), grains=grains)
 
 
 def measured_table(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from napari_slagseg.data import (
@@ -13,6 +15,7 @@ from napari_slagseg.data import (
     Progress,
     SlagsegError,
     ThreadRun,
+    Triple,
     VolumeLike,
     VoxelSize,
     checked_voxel_size,
@@ -25,6 +28,22 @@ _EDGES = (64, 128, 512)
 
 _FLATTEST = 16
 """Planes of such a block at least, as two more are read."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a box lies in a volume.
+
+    Attributes
+    ----------
+    start : (z, y, x)
+        Its first voxel.
+    shape : (z, y, x)
+        Of the volume.
+    """
+
+    start: Triple
+    shape: Triple
 
 
 def checked_shapes(
@@ -167,6 +186,7 @@ def describe_blocks(
     grains: bool = True,
     accessible_depth_um: float = 0.0,
     part: tuple[float, float] = (0.0, 1.0),
+    place: Place | None = None,
 ) -> ParticleTable:
     """Measure every particle of a volume that is read by blocks.
 
@@ -180,6 +200,9 @@ def describe_blocks(
         "grains-touching" and "grains-sums" too, with a depth "accessible".
     part : (float, float)
         From where to where in the work's progress bar this goes.
+    place : Place, optional
+        Where the volumes are a box of a larger one that holds the whole of their particles:
+        rows are then those of the larger one.
 
     Returns
     -------
@@ -260,12 +283,15 @@ def describe_blocks(
     shapes = fitted_boxes(run, labels_of, sums.labels, sums.low, spacing, (separated, part[1]))
 
     measured = Measured(sums, shapes, eroded, accessible, found)
+    if place is not None:
+        measured, shape = measured.moved(place.start), place.shape
     return measured_table(
         measured, slots, table, spacing, unit, shape, layers=layers, depth_um=depth_um
     )
 
 
 __all__ = [
+    "Place",
     "blocks_in_memory",
     "checked_erosion",
     "checked_shapes",

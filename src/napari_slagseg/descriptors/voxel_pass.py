@@ -12,7 +12,7 @@ large or how many the labels of the whole volume are.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numba import njit
@@ -75,6 +75,16 @@ class VoxelSums:
     edges: NDArray[np.int64]
     surface: NDArray[np.int64]
     contacts: NDArray[np.int64]
+
+    def moved(self, start: Triple) -> VoxelSums:
+        """The sums of the same voxels, as many farther along (z, y, x) as `start` says."""
+        shift = np.array(start, dtype=np.int64)
+        return replace(
+            self,
+            moments=self.moments + self.counts.sum(axis=1)[:, None] * shift,
+            low=self.low + shift,
+            high=self.high + shift,
+        )
 
     def outside(self) -> NDArray[np.int64]:
         """Weighted pairs from each phase of a particle to all outside, like `edges`."""
