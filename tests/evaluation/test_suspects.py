@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,8 +16,8 @@ from napari_slagseg.evaluation.suspects import (
     suspects_of_blocks,
 )
 from napari_slagseg.evaluation.suspects.boxes import BoxView
-from napari_slagseg.evaluation.suspects.features import robust_z
 from napari_slagseg.evaluation.suspects.necks import cuts_of
+from napari_slagseg.evaluation.suspects.population import Population
 
 Z, Y, X = np.mgrid[:40, :40, :96]
 BALL, DUMBBELL, LEFT, RIGHT, NEEDLE = 7, 20, 300, 41, 50
@@ -55,7 +57,10 @@ def test_the_neck_of_a_line_of_heights():
     assert cuts.saddles.tolist() == [0, 2, 3]
     assert cuts.into.tolist() == [-1, 0, 1]
     assert cuts.shares[0] == 1
-    assert cuts.narrowest() == 1
+    assert cuts.narrowest(cuts.wide()) == 1
+    # the basin of 4 holds one voxel of seven
+    assert cuts.sound(700).tolist() == [False, True, True]
+    assert cuts.sound(100).tolist() == [False, True, False]
     assert cuts.side(1).reshape(-1)[:4].all()
     assert not cuts.side(1).reshape(-1)[5:].any()
 
@@ -172,6 +177,42 @@ def test_areas_count_with_the_voxel_edges():
     assert found.particles.loc[1, "contact_chance"] == pytest.approx(0.2)
 
 
+def test_missed_particles(made):
+    labels, probability = made
+    labels = labels.copy()
+    labels[2:8, 2:8, 84:92] = 99
+    phases = (labels > 0).astype(np.uint8)
+    spot = ball((30, 14, 84), 6)
+    phases[spot] = 2
+    phases[35:37, 35:37, 90:92] = 1  # smaller than any particle
+    sure = np.where(spot, 180, probability).astype(np.uint8)
+    sure[30, 14, 86] = 201
+    runs = [features(labels, sure, edge, phases=phases) for edge in (96, 17)]
+    pd.testing.assert_frame_equal(runs[0].missed, runs[1].missed)
+    assert len(runs[0].missed) == 1
+    row = runs[0].missed.iloc[0]
+    first_voxel = int(np.flatnonzero(spot)[0])
+    assert row["first"] == first_voxel + 1
+    assert row["voxels"] == np.count_nonzero(spot)
+    assert row["chance"] == pytest.approx((180 + 21 / np.count_nonzero(spot)) / 255)
+    assert row["contact"] == 0
+    assert row[["z0", "y0", "x0", "z1", "y1", "x1"]].tolist() == [24, 8, 78, 37, 21, 91]
+    assert row[["place_z", "place_y", "place_x"]].tolist() == pytest.approx([30.5, 14.5, 84.5])
+    queue = find_suspects(labels, sure, phases=phases)
+    missed = queue[queue["kind"] == "missed"]
+    assert missed[["label", "partner"]].to_numpy().tolist() == [[0, first_voxel + 1]]
+    # the same without them, and with the small one
+    run = ThreadRun(BlockGrid.of(labels.shape, 96), 1)
+    assert features_of_blocks(labels, sure, run, phases=phases, missed=False).missed is None
+    small = features_of_blocks(labels, sure, run, phases=phases, smallest_missed=8).missed
+    assert small["voxels"].tolist() == [np.count_nonzero(spot), 8]
+    # two layers of voxels on a face of the smallest particle: the one touches it
+    phases[spot] = 0
+    phases[8:10, 2:8, 84:92] = 1
+    hanging = features_of_blocks(labels, sure, run, phases=phases, smallest_missed=9).missed
+    assert hanging[["voxels", "contact"]].to_numpy().tolist() == [[96, 0.5]]
+
+
 def test_a_large_box_is_thinned_out(made):
     labels, probability = made
     view = BoxView.read(labels, probability, (2, 2, 30), (23, 23, 67), (1, 1, 1), 5000)
@@ -198,13 +239,33 @@ def test_no_particle_and_one():
     assert len(find_suspects(np.ones((8, 8, 8), np.uint32), np.zeros((8, 8, 8), np.uint8))) == 1
 
 
-def test_robust_z():
-    values = np.array([1.0, 2, 3, 4, 5, 6, 7, 8, 100])
+def test_what_is_usual():
+    voxels = np.exp([1.0, 2, 3, 4, 5, 6, 7, 8, 100])
+    table = pd.DataFrame({"voxels": voxels, "elongation": 1.0, "solidity": 0.9, "unsure": 0.0,
+                          "denied": 0.0})  # fmt: skip
+    usual = Population.of(table)
     # median 5, MAD 2
-    assert robust_z(values, 0.1)[:2] == pytest.approx([-4 / 2.9652, -3 / 2.9652])
-    assert robust_z(values, 0.1)[-1] == 4
-    assert robust_z(values, 10.0)[0] == pytest.approx(-0.4)
-    assert robust_z(values[:5], 0.1).tolist() == [0] * 5
+    assert usual.usual["size_z"][0] == pytest.approx((0, 5, 2.9652))
+    assert usual.usual["solidity_z"][0] == pytest.approx((5, 0.9, 0.01))
+    z = usual.with_z(table)["size_z"].to_numpy()
+    assert z[:2] == pytest.approx([-4 / 2.9652, -3 / 2.9652])
+    assert z[-1] == 4
+    again = Population.from_json(json.loads(json.dumps(usual.to_json())))
+    assert again == usual
+    # two classes of 20 by size, and what lies between them
+    sizes = np.exp(np.repeat([2.0, 6.0], 20))
+    solid = np.repeat([0.5, 0.9], 20) + np.tile([-0.1, 0.1], 20)
+    table = pd.DataFrame({"voxels": sizes, "elongation": 1.0, "solidity": solid, "unsure": 0.0,
+                          "denied": 0.0})  # fmt: skip
+    usual = Population.of(table)
+    assert np.array(usual.usual["solidity_z"]) == pytest.approx(
+        np.array([[2, 0.5, 0.14826], [6, 0.9, 0.14826]])
+    )
+    between = table[:1].assign(voxels=np.exp(4.0), solidity=0.7 - 0.14826)
+    assert usual.with_z(between)["solidity_z"].tolist() == pytest.approx([-1])
+    table = table[:9]
+    # five are no crowd to stand out from
+    assert Population.of(table[:5]).with_z(table[:5])["size_z"].tolist() == [0] * 5
 
 
 def test_volumes_that_do_not_fit():

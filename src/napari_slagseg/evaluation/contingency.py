@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,9 +124,25 @@ def _summed(
     return truth[first], predicted[first], np.add.reduceat(counts, first)
 
 
+def merged(tables: Iterable[Contingency]) -> Contingency:
+    """The table of a volume from those of its parts."""
+    every = list(tables)
+    if not every:
+        empty = np.zeros(0, dtype=np.int64)
+        return Contingency(empty, empty, empty)
+    joined = (
+        np.concatenate([getattr(table, name) for table in every])
+        for name in ("truth", "predicted", "counts")
+    )
+    truth, predicted, counts = joined
+    if not len(truth):
+        return Contingency(truth, predicted, counts)
+    return Contingency(*_summed(truth, predicted, counts))
+
+
 def ratio(numerator: float, denominator: float) -> float:
     """Quotient, NaN where the denominator is zero."""
     return float(numerator) / float(denominator) if denominator else float("nan")
 
 
-__all__ = ["Contingency", "checked_pair", "contingency", "label_array", "ratio"]
+__all__ = ["Contingency", "checked_pair", "contingency", "label_array", "merged", "ratio"]

@@ -6,19 +6,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import cc3d
 import edt
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.ndimage import binary_fill_holes
 
 from napari_slagseg.data import Block, BlockResult, BlockRun, VolumeLike, VoxelSize
-from napari_slagseg.descriptors.hull_boxes import extreme_corners, lattice_hull
 from napari_slagseg.evaluation.suspects.interfaces import HALF
-from napari_slagseg.evaluation.suspects.necks import cuts_of
 
-LARGEST_BOX = 1 << 22
-"""Voxels of a box that are worked on; of larger ones every second, third ... along each axis."""
+LARGEST_BOX = 1 << 19
+"""Voxels of a particle's box that are worked on; of larger ones every second, third ... along
+each axis. So a row is made within a tenth of a second, whatever the particle's size."""
+
+LARGEST_PAIR_BOX = LARGEST_BOX // 2
+"""The same for the box of two that touch: a particle may have many neighbours."""
+
+_SLAB = 1 << 22
+"""Voxels that are read at once of a box that is thinned out."""
 
 PARTICLE_FEATURES = (
     "neck", "neck_share", "weak_cut", "dip", "pieces", "solidity", "elongation", "holes",
@@ -35,6 +40,7 @@ class BoxView:
     ----------
     labels, chance : (z, y, x)
         With a frame of background where the box does not end at the border of the volume.
+        Pairs are looked at without a probability: it is empty then.
     edges : (3,) float64
         Of the voxels.
     origin : (3,) float64
@@ -50,13 +56,13 @@ class BoxView:
     def read(
         cls,
         particles: VolumeLike,
-        probability: VolumeLike,
+        probability: VolumeLike | None,
         low: Iterable[int],
         high: Iterable[int],
         spacing: VoxelSize,
         largest: int = LARGEST_BOX,
     ) -> BoxView:
-        """Read a box by planes, so that no more than a few of it are held in full."""
+        """Read a box, a large one by slabs, so that not all of it is held in full."""
         first, last = np.asarray(list(low)), np.asarray(list(high))
         step = 1
         while np.prod(-(-(last - first) // step)) > largest:
@@ -64,16 +70,21 @@ class BoxView:
         frame = [
             (int(a > 0), int(b < n)) for a, b, n in zip(first, last, particles.shape, strict=True)
         ]
-        parts = [np.pad(_thinned(v, first, last, step), frame) for v in (particles, probability)]
+        labels = np.pad(_thinned(particles, first, last, step), frame)
+        chance = np.zeros((0, 0, 0), dtype=np.uint8)
+        if probability is not None:
+            chance = np.pad(_thinned(probability, first, last, step), frame)
         edges = np.asarray(spacing, dtype=np.float64) * step
         begin = np.array([k[0] for k in frame])
         origin = (first + 0.5) * np.asarray(spacing) - begin * edges
-        return cls(parts[0], parts[1], edges, origin)
+        return cls(labels, chance, edges, origin)
 
     def depth(self, inside: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Distance to the outside, in shortest voxel edges; the volume's border is no outside."""
         unit = self.edges / self.edges.min()
-        depth = edt.edt(np.ascontiguousarray(inside), anisotropy=tuple(unit), black_border=False)
+        # as bytes: of bool it takes three times as long
+        solid = np.ascontiguousarray(inside).view(np.uint8)
+        depth = edt.edt(solid, anisotropy=tuple(unit), black_border=False)
         depth[~np.isfinite(depth)] = 0  # a mask without an outside
         return depth
 
@@ -83,6 +94,9 @@ class BoxView:
 
     def solidity(self, inside: NDArray[np.bool_]) -> float:
         """Volume over that of the convex hull, as the column of the particle table."""
+        # imports numba, which asking for help must not wait for
+        from napari_slagseg.descriptors.hull_boxes import extreme_corners, lattice_hull
+
         corners = extreme_corners(np.ascontiguousarray(inside).astype(np.uint32), 1)
         hull = lattice_hull(corners, len(corners), self.edges)[-1]
         return float(np.count_nonzero(inside) * np.prod(self.edges) / hull)
@@ -94,10 +108,14 @@ def _thinned(
     across = tuple(slice(int(a), int(b)) for a, b in zip(low[1:], high[1:]))
     if step == 1:
         return np.asarray(volume[(slice(int(low[0]), int(high[0])), *across)])
-    return np.stack(
+    # not plane by plane: what is compressed by chunks would be unpacked again for each
+    planes = step * max(1, int(_SLAB // np.prod(high[1:] - low[1:])) // step)
+    return np.concatenate(
         [
-            np.asarray(volume[(slice(z, z + 1), *across)])[0, ::step, ::step]
-            for z in range(int(low[0]), int(high[0]), step)
+            np.asarray(volume[(slice(z, min(z + planes, int(high[0]))), *across)])[
+                ::step, ::step, ::step
+            ]
+            for z in range(int(low[0]), int(high[0]), planes)
         ]
     )
 
@@ -118,10 +136,23 @@ def faces_between(
     return np.concatenate(least), np.concatenate(places)
 
 
+def enclosed_by(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Holes: what is outside but not connected (6 neighbours) to the border of the box."""
+    pieces = cc3d.connected_components(~inside, connectivity=6)
+    open_to = np.zeros(int(pieces.max(initial=0)) + 1, dtype=np.bool_)
+    open_to[0] = True  # the particle itself
+    for axis in range(3):
+        for side in (0, -1):
+            open_to[np.take(pieces, side, axis=axis)] = True
+    return np.asarray(~open_to[pieces])
+
+
 def particle_features(view: BoxView, label: int) -> list[float]:
     """Numbers of one particle, in the order of `PARTICLE_FEATURES`."""
+    from napari_slagseg.evaluation.suspects.necks import cuts_of  # imports numba
+
     inside = view.labels == label
-    n = np.count_nonzero(inside)
+    n = int(np.count_nonzero(inside))
     if n == 0:  # thinned out to nothing: a thread of voxels in a large box
         return [0, 0, 0, 0, 1, 1, 1, 0, 0, *view.place(np.array(inside.shape) / 2)]
     at = np.argwhere(inside)
@@ -133,7 +164,7 @@ def particle_features(view: BoxView, label: int) -> list[float]:
     rise = cuts.tops - cuts.saddles
     pieces = 1 + np.count_nonzero(wide & (rise >= 1.0))
     neck = share = weak = 0.0
-    best = cuts.narrowest()
+    best = cuts.narrowest(cuts.sound(n) | wide)
     if best >= 0:
         neck = 1 - cuts.saddles[best] / cuts.tops[best]
         share = min(cuts.shares[best], 1 - cuts.shares[best]) if neck > 0 else 0.0
@@ -143,9 +174,9 @@ def particle_features(view: BoxView, label: int) -> list[float]:
             weak = max(0.0, 1 - float(across.mean()) / max(1.0, float(view.chance[inside].mean())))
             middle = view.place(places.mean(axis=0))
     sure = cuts_of(view.chance.astype(np.float32) + 1, inside)
-    dips = (sure.tops - sure.saddles)[sure.wide()]
+    dips = (sure.tops - sure.saddles)[sure.sound(n) | sure.wide()]
     dip = float(dips.max(initial=0)) / 255
-    enclosed = binary_fill_holes(inside) & ~inside
+    enclosed = enclosed_by(inside)
     denied = np.count_nonzero(enclosed & (view.chance >= HALF))
     return [neck, share, weak, dip, pieces, view.solidity(inside), axes[2] / axes[0],
             np.count_nonzero(enclosed) / n, denied / n, *middle]  # fmt: skip
@@ -181,8 +212,8 @@ class MeasureBoxes:
         rows = []
         for k, who in enumerate(given["who"].tolist()):
             view = BoxView.read(
-                self.particles, self.probability, given["low"][k], given["high"][k],
-                self.spacing, self.largest,
+                self.particles, self.probability if len(who) == 1 else None, given["low"][k],
+                given["high"][k], self.spacing, self.largest,
             )  # fmt: skip
             if len(who) == 1:
                 rows.append(particle_features(view, who[0]))
@@ -227,10 +258,12 @@ def measured_boxes(
 
 __all__ = [
     "LARGEST_BOX",
+    "LARGEST_PAIR_BOX",
     "PAIR_FEATURES",
     "PARTICLE_FEATURES",
     "BoxView",
     "MeasureBoxes",
+    "enclosed_by",
     "faces_between",
     "measured_boxes",
     "pair_features",

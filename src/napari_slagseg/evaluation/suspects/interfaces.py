@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,7 +122,13 @@ def summed_interfaces(
         ``a``, ``b`` (labels, a < b), ``area``, ``chance`` (mean across the interface).
     """
     task = SumInterfaces(particles, probability, phases, spacing)
-    results = run.stage("suspects-faces", task, says="looking at interfaces", part=part).values()
+    return joined_sums(
+        run.stage("suspects-faces", task, says="looking at interfaces", part=part).values()
+    )
+
+
+def joined_sums(results: Collection[BlockResult]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Particles and pairs from the sums of all blocks; see `summed_interfaces`."""
     labels = np.concatenate([r["labels"] for r in results])
     names, at = np.unique(labels, return_inverse=True)
     sums = np.zeros((len(names), 4))
@@ -161,4 +168,4 @@ def summed_interfaces(
     return frame, pairs[["a", "b", "area", "chance"]]
 
 
-__all__ = ["HALF", "UNSURE", "SumInterfaces", "summed_interfaces"]
+__all__ = ["HALF", "UNSURE", "SumInterfaces", "joined_sums", "summed_interfaces"]

@@ -35,6 +35,8 @@ def suspects_of_blocks(
     phases: VolumeLike | None = None,
     voxel_size_um: VoxelSize = (1.0, 1.0, 1.0),
     largest_box: int = LARGEST_BOX,
+    missed: bool = True,
+    smallest_missed: int | None = None,
     part: tuple[float, float] = (0.0, 1.0),
 ) -> pd.DataFrame:
     """Which particles to look at first, and why.
@@ -49,7 +51,7 @@ def suspects_of_blocks(
         Predicted probability of "inside a particle", 0 to 255 for 0 to 1.
     run : BlockRun
         Its grid has the shape of the volumes. Its stages are "suspects-faces",
-        "suspects-particles" and "suspects-pairs". A worker holds one
+        "suspects-particles", "suspects-pairs" and those of "suspects-missed". A worker holds one
         block, or one bounding box of a particle (or of two that touch), of no more than
         `largest_box` voxels, with some arrays of its size.
     phases : (z, y, x) uint8 volume, optional
@@ -57,20 +59,26 @@ def suspects_of_blocks(
     voxel_size_um : (z, y, x)
     largest_box : int
         Voxels; of larger bounding boxes every second (third ...) voxel is looked at.
+    missed : bool
+        Whether to look for phases that belong to no particle (needs `phases`).
+    smallest_missed : int, optional
+        Voxels of the smallest such piece that counts; by default of the smallest particle.
     part : (float, float)
         From where to where this goes in the whole work's progress bar.
 
     Returns
     -------
     DataFrame
-        The highest score first; one row a particle, and one more for each pair of
-        neighbours that may be one particle:
+        The highest score first; one row a particle, one more for each pair of
+        neighbours that may be one particle, and one for each piece of a phase without a
+        particle:
 
-        - ``label``
+        - ``label``; 0 for "missed"
         - ``kind``: "merger" (two in one), "splitter" (one in two), "shape" (holes, odd
-          shape) or "doubt"
+          shape), "doubt" or "missed" (a particle that was not found)
         - ``score``: 0 to 1, the rule's chance that it is wrong in this way (see `ranking`)
-        - ``partner``: label of the other part of a splitter; 0 for other kinds
+        - ``partner``: label of the other part of a splitter; of "missed", which voxel is its
+          first (counted from 1, C order); 0 for other kinds
         - ``reasons``: in words
         - ``z_um``, ``y_um``, ``x_um``: where to look: the neck, the border between the
           two, else the middle of the particle
@@ -89,6 +97,8 @@ def suspects_of_blocks(
         phases=phases,
         voxel_size_um=voxel_size_um,
         largest_box=largest_box,
+        missed=missed,
+        smallest_missed=smallest_missed,
         part=part,
     )
     return ranked(features)
