@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -108,6 +109,11 @@ def test_a_second_writer_is_told_who_has_the_project(project):
     with project.writing():  # the lock went with the process that held it
         assert project.lock.held
     assert not project.lock.held
+
+
+def test_the_lock_is_held_by_all_threads_of_a_process(project):
+    with project.writing(), ThreadPoolExecutor(1) as other:
+        assert other.submit(lambda: project.lock.held).result()
 
 
 def test_writing_without_the_lock_is_a_fault(project):

@@ -10,6 +10,7 @@ from napari_slagseg.project.description import (
 from napari_slagseg.project.journal import Journal
 from napari_slagseg.project.lock import ProjectLock, ProjectLockedError, ProjectReadOnlyError
 from napari_slagseg.project.placement_history import PlacementHistory
+from napari_slagseg.project.proposal import Proposal
 from napari_slagseg.project.records import StepRecord
 from napari_slagseg.project.store import Correction, Project
 
@@ -26,5 +27,6 @@ __all__ = [
     "ProjectLock",
     "ProjectLockedError",
     "ProjectReadOnlyError",
+    "Proposal",
     "StepRecord",
 ]

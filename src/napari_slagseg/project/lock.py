@@ -43,7 +43,8 @@ class ProjectLock:
         self._folder = folder
         self._holder_path = folder / ".lock.json"
         self._parent = parent
-        self._lock = FileLock(str(folder / ".lock"), timeout=0)
+        # of the process, not of a thread: the window's edits are written by another thread
+        self._lock = FileLock(str(folder / ".lock"), timeout=0, thread_local=False)
         self._borrowed = False
 
     def _holder(self) -> dict[str, object]:
@@ -57,6 +58,11 @@ class ProjectLock:
     def held(self) -> bool:
         """Whether this process may write."""
         return self._borrowed or self._lock.is_locked
+
+    @property
+    def borrowed(self) -> bool:
+        """Whether the parent holds it: it may be in the middle of writing, too."""
+        return self._borrowed
 
     def acquire(self) -> None:
         """Take the lock, or say who has it."""
@@ -91,7 +97,7 @@ class ProjectLock:
             raise ProjectReadOnlyError(str(write_error(self._holder_path, error))) from error
         for folder in (self._folder, *(self._folder / name for name in _WRITTEN_TO)):
             remove_leftovers(folder)
-        for pattern in ("models/*/run_*", "placed/history/*"):
+        for pattern in ("models/*/run_*", "placed/history/*", "edits/*", "edits/*/chunks/*"):
             for folder in self._folder.glob(pattern):
                 remove_leftovers(folder)
 

@@ -12,6 +12,9 @@
     models/phase/run_1/           weights.safetensors, card.json, history.csv
     models/particle/run_1/        the same; run_2 starts from run_1's weights (K 2.3.4)
     segmentation.zarr             phases, particles, particle_probability
+    segmentation.before.zarr      the one before, where 'teach' brought a new one
+    proposal/                     a new one that waits for the user's word
+    edits/ID/                     what was changed in the segmentation of that id by hand
     tables/  figures/             CSV and JSON; PNG and SVG
     steps/NAME.json               with what each step was run
     journal.jsonl                 everything that was done
@@ -36,21 +39,26 @@ from napari_slagseg.data import (
     PlacedMap,
     SlagsegError,
     Volume,
+    VolumeLike,
     VoxelSize,
 )
 from napari_slagseg.networks.settings import WEIGHTS, NetworkKind
-from napari_slagseg.project.corrections import Correction
+from napari_slagseg.project.corrections import Correction, read_correction, write_correction
 from napari_slagseg.project.creation import create_project
 from napari_slagseg.project.description import (
     MapEntry,
     read_description,
 )
+from napari_slagseg.project.edits import EarlierEdits, History, SegmentationEdits
 from napari_slagseg.project.journal import Journal
 from napari_slagseg.project.lock import ProjectLock
 from napari_slagseg.project.placement_history import PlacementHistory
+from napari_slagseg.project.proposal import Proposal
 from napari_slagseg.project.records import StepRecord, read_record, write_record
 from napari_slagseg.project.stamps import stamp
 from napari_slagseg.project.training_runs import trained_runs, training_runs
+
+SegmentationArray = Literal["phases", "particles", "particle_probability"]
 
 
 class Project:
@@ -78,6 +86,13 @@ class Project:
         self.lock = ProjectLock(self.folder, parent)
         self.journal = Journal(self.folder / "journal.jsonl")
         self._fingerprints: dict[Path, tuple[str, str]] = {}
+        self._edits = SegmentationEdits(
+            self.folder / "edits",
+            self.segmentation_path,
+            fingerprint=lambda: self.fingerprint(self.segmentation_path.name),
+            lock=self.lock,
+            require_lock=self._require_lock,
+        )
 
     # -- making and opening ------------------------------------------------
 
@@ -105,7 +120,8 @@ class Project:
     def writing(self) -> Iterator[Project]:
         """Hold the project's lock (again, if it is held by this object already).
 
-        Steps of a placement that a kill cut off are finished first.
+        Steps of a placement that a kill cut off are finished first, so is a new segmentation
+        that was taking the old one's place, and what was left of an edit is cut off.
         """
         was_held = self.lock.held
         self.lock.acquire()
@@ -113,9 +129,11 @@ class Project:
             if not was_held:
                 for name in self.map_names():
                     self.alignment(name).recover()
+                self.recover_edits()
             yield self
         finally:
             if not was_held:
+                self._edits.close()
                 self.lock.release()
 
     # -- what it is made of ------------------------------------------------
@@ -304,61 +322,137 @@ class Project:
         with _way_out("Run 'annotate' again."):
             return io.read_ground_truth(self.ground_truth_path)
 
-    def segmentation(
-        self, name: Literal["phases", "particles", "particle_probability"]
-    ) -> NDArray[Any]:
-        """Read an array of the segmentation, or say that there is none yet."""
-        if not self.segmentation_path.exists():
-            raise SlagsegError(
-                f"Project {self.folder} has no segmentation yet. Run 'segment' first."
-            )
-        with _way_out("Run 'segment' again."):
-            return io.read_zarr_array(self.segmentation_path, name)
+    def segmentation(self, name: SegmentationArray) -> NDArray[Any]:
+        """Read an array of the segmentation, as edited, or say that there is none yet."""
+        return np.array(self.segmentation_volume(name))
 
-    def segmentation_volume(
-        self, name: Literal["phases", "particles", "particle_probability"]
-    ) -> io.ZarrVolume:
+    def segmentation_volume(self, name: SegmentationArray, *, edited: bool = True) -> VolumeLike:
         """Open an array of the segmentation to read boxes of it, or say that there is none yet.
 
-        What comes can be sent to other processes.
+        Parameters
+        ----------
+        name : {"phases", "particles", "particle_probability"}
+        edited : bool
+            As edited by hand, of this moment; else as segmented.
+
+        Returns
+        -------
+        ZarrVolume, StoredEdits or EditedVolume
+            The first where nothing was edited. The first two can be sent to other processes;
+            the last comes where edits are not stored yet and this process may not write.
         """
+        self._segmentation_there()
+        with _way_out("Run 'segment' again."):
+            base = self._edits.base(name)
+        return self._edits.volume(name) if edited else base
+
+    def segmentation_levels(self, name: SegmentationArray) -> list[VolumeLike]:
+        """An array of the segmentation at all resolutions, finest first, for a viewer.
+
+        Particles and phases follow later edits of `edits`; they stay in this process.
+        """
+        self._segmentation_there()
+        with _way_out("Run 'segment' again."):
+            stored = self._edits.base_levels(name)
+        return self._edits.levels(name, stored)
+
+    def _segmentation_there(self) -> None:
         if not self.segmentation_path.exists():
             raise SlagsegError(
                 f"Project {self.folder} has no segmentation yet. Run 'segment' first."
             )
-        with _way_out("Run 'segment' again."):
-            array = io.open_zarr_array(self.segmentation_path, name)
-            return io.ZarrVolume(str(self.segmentation_path), array.path)
+
+    # -- edits of the segmentation -----------------------------------------
+
+    def segmentation_id(self) -> str:
+        """Name of the present segmentation, which its edits belong to.
+
+        Raises
+        ------
+        SlagsegError
+            If there is no segmentation.
+        """
+        return self._edits.segmentation_id()
+
+    def edits_folder(self, segmentation_id: str | None = None) -> Path:
+        """Folder of the edits of a segmentation, by default the present one; may not exist."""
+        return self._edits.folder_of(segmentation_id)
+
+    def edits(self) -> History:
+        """Edits of the present segmentation, over its particles and phases.
+
+        The same object comes until 'segment' is run again. Reading needs no lock.
+
+        Raises
+        ------
+        SlagsegError
+            If there is no segmentation, or the edits cannot be read.
+        """
+        return self._edits.history()
+
+    def edits_digest(self) -> str:
+        """Of the edits that changed the segmentation and hold; empty where none do.
+
+        Takes milliseconds: no volume is opened.
+        """
+        return self._edits.digest()
+
+    def present_edits(self) -> EarlierEdits | None:
+        """Edits of the present segmentation without its volumes; None if there are none.
+
+        Raises
+        ------
+        SlagsegError
+            If there is no segmentation.
+        """
+        return self._edits.present()
+
+    def earlier_edits(self) -> list[EarlierEdits]:
+        """Edits of segmentations before the present one, oldest first."""
+        return self._edits.earlier()
+
+    def recover_edits(self) -> None:
+        """Finish taking a proposed segmentation, and cut off what a kill has left of an edit.
+
+        `writing` does so by itself; a holder of the lock that took it in another way calls this.
+        """
+        self.proposal.go_on()
+        self._edits.recover()
+
+    def close_edits(self) -> None:
+        """Store edited chunks for the next start, which is quicker then; nothing needs it."""
+        self._edits.close()
+
+    @property
+    def proposal(self) -> Proposal:
+        """The new segmentation that waits for the user's word, if there is one."""
+        return Proposal(self.folder)
 
     def corrections(self) -> list[Correction]:
         """Painted errors, oldest first."""
-        found = []
-        for path in sorted((self.folder / "corrections").glob("*.zarr")):
-            found.append(
-                Correction(
-                    io.read_zarr_array(path, "voxels").astype(np.int64, copy=False),
-                    io.read_zarr_array(path, "predicted_foreground").astype(bool),
-                )
-            )
-        return found
+        return [
+            read_correction(path) for path in sorted((self.folder / "corrections").glob("*.zarr"))
+        ]
 
     def add_correction(self, correction: Correction) -> Path:
-        """Store one more set of painted errors."""
+        """Store one more set of painted errors; one of the same origin is replaced."""
         self._require_lock()
-        if not len(correction.voxels):
+        if not correction.teaches:
             raise SlagsegError("Nothing is painted on the error layer: there is nothing to add.")
-        folder = self.folder / "corrections"
-        last = max((int(p.stem) for p in folder.glob("*.zarr") if p.stem.isdigit()), default=0)
-        path = folder / f"{last + 1:04d}.zarr"
-        io.write_zarr_arrays(
-            path,
-            {
-                "voxels": correction.voxels,
-                "predicted_foreground": correction.predicted_foreground.astype(np.uint8),
-            },
-        )
+        path = self.folder / "corrections" / self.correction_name(correction.origin)
+        write_correction(path, correction)
         self.journal.append("correction", file=path.name, voxels=len(correction.voxels))
         return path
+
+    def correction_name(self, origin: str) -> str:
+        """File name that a correction of an origin has, or would get."""
+        numbers = [0]
+        for path in sorted((self.folder / "corrections").glob("*.zarr")):
+            if origin and io.read_zarr_attributes(path).get("origin") == origin:
+                return path.name
+            if path.stem.isdigit():
+                numbers.append(int(path.stem))
+        return f"{max(numbers) + 1:04d}.zarr"
 
     def model_runs(self, kind: NetworkKind) -> list[Path]:
         """Training runs of a network, oldest first."""
@@ -406,6 +500,7 @@ class Project:
             "project": self.description.model_dump(mode="json"),
             "steps": {k: r.model_dump(mode="json") for k, r in steps.items() if r is not None},
             "corrections": len(list((self.folder / "corrections").glob("*.zarr"))),
+            "edits": self.edits_digest() if self.segmentation_path.exists() else "",
         }
 
 

@@ -2,61 +2,54 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
 
-from napari_slagseg.data import Action, Delta, EditedVolume, SlagsegError
-from napari_slagseg.data.edited_volume import StagedWrite
+from napari_slagseg.data import Action, EditedVolume, SlagsegError
+from napari_slagseg.project.edits.course import Course, Entry
+from napari_slagseg.project.edits.earlier import read_action
 from napari_slagseg.project.edits.journal import CutTail, EditJournal
-from napari_slagseg.project.edits.records import (
-    DamagedRecordError,
-    Head,
-    action_head,
-    action_of,
-    packed_deltas,
-)
+from napari_slagseg.project.edits.laid import LaidVolumes, packed_chunks
+from napari_slagseg.project.edits.overlays import StoredOverlay, stored_overlays, write_overlay
+from napari_slagseg.project.edits.reading import read_journal
+from napari_slagseg.project.edits.records import Head, action_head, packed_deltas
 from napari_slagseg.project.journal import now, user
 
 LABELS = "particles"
 """The array whose new values are names of particles."""
 
+STORE_EVERY = 200
+"""Steps after which the edited chunks are stored, so that opening never does more of them again."""
+
+HELD_BYTES = 1 << 28
+"""Memory of edited chunks from which on they are stored sooner, and held compressed then."""
+
+_LEAST_STORED = 10
+"""Steps that are stored at once at least."""
+
 _BATCH = 64
 """Edits laid over the base at once when opening, which copies a chunk once for all of them."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """An action in the journal; its arrays stay on disk.
-
-    Attributes
-    ----------
-    id, kind : str
-    group : str
-        Of actions that are undone together.
-    start : int
-        Byte in the journal.
-    """
-
-    id: str
-    kind: str
-    group: str
-    start: int
 
 
 class History:
     """One history over all kinds of edits, kept in the edit journal.
 
-    Opening it lays all edits that hold over the volumes. `do`, `undo` and `redo` return
+    Opening it lays all edits that hold over the volumes: the chunks that were stored last
+    (`store`) and what came after. `do`, `undo` and `redo` return
     when the step is on disk; it is shown to readers of the volumes then, whole. What was
     undone can be done again until something new is done; also after closing and opening.
 
-    Memory: an `Entry` an action (less than 1 kB), whatever it changed.
+    Memory: an `Entry` an action (about 1 kB), whatever it changed; and the edited chunks, see
+    `EditedVolume`: those of the last steps as arrays, `HELD_BYTES` and a few steps more at most,
+    all others compressed.
 
     Parameters
     ----------
@@ -70,6 +63,9 @@ class History:
     largest_label : int or callable
         Largest label of the particles as segmented; a callable is asked only when the journal
         is made, as it may take long.
+    store_every : int
+        Steps after which the edited chunks are stored, in a thread, or sooner where they take
+        much memory; 0: only by `store`.
 
     Raises
     ------
@@ -85,18 +81,25 @@ class History:
         require_lock: Callable[[], None],
         belongs_to: str = "",
         largest_label: int | Callable[[], int] = 0,
+        store_every: int = STORE_EVERY,
     ) -> None:
         self.journal = journal
         self.volumes = dict(volumes)
+        self._laid = LaidVolumes(self.volumes)
         self.cut: CutTail | None = None
         self._require_lock = require_lock
         self._belongs_to = belongs_to
         self._first_largest = largest_label
-        self._largest: int | None = None
-        self._done: list[Entry] = []
-        self._undone: list[Entry] = []
+        self._known_largest = False
+        self._store_every = store_every
+        self._course = Course()
+        self._heads = hashlib.sha256()
+        self._overlay: StoredOverlay | None = None
+        self._stored_records = 0
+        self._storing = threading.Lock()
         self._group = ""
         self._end = 0
+        self._seen = journal.size if journal.exists else 0
         self._one_at_a_time = threading.RLock()
         if journal.exists:
             self._read()
@@ -106,30 +109,40 @@ class History:
     @property
     def done(self) -> Sequence[Entry]:
         """Actions that hold, oldest first."""
-        return tuple(self._done)
+        return tuple(self._course.done)
 
     @property
     def undone(self) -> Sequence[Entry]:
         """Actions that can be done again, the next one last."""
-        return tuple(self._undone)
+        return tuple(self._course.undone)
 
     @property
     def can_undo(self) -> bool:
         """Whether there is an action to undo."""
-        return bool(self._done)
+        return bool(self._course.done)
 
     @property
     def can_redo(self) -> bool:
         """Whether there is an undone action to do again."""
-        return bool(self._undone)
+        return bool(self._course.undone)
+
+    @property
+    def behind(self) -> bool:
+        """Whether something else has written to the journal since it was read."""
+        return (self.journal.size if self.journal.exists else 0) not in (self._end, self._seen)
 
     @property
     def largest_label(self) -> int:
         """Largest label that a particle ever had, undone edits included."""
-        if self._largest is None:
+        if not self._known_largest:
             first = self._first_largest
-            self._largest = int(first() if callable(first) else first)
-        return self._largest
+            self._course.largest = int(first() if callable(first) else first)
+            self._known_largest = True
+        return self._course.largest
+
+    def digest(self) -> str:
+        """Of the edits that changed voxels and hold; empty where there are none."""
+        return self._course.digest()
 
     def new_labels(self, count: int = 1) -> range:
         """Labels that no particle ever had, for the next action.
@@ -150,12 +163,11 @@ class History:
 
     def action(self, entry: Entry) -> Action:
         """Read an action, with its arrays, from the journal."""
-        record = self.journal.record_at(entry.start)
-        return self._action(record.head, record.body)
+        return read_action(self.journal, entry)
 
     def actions(self) -> Iterator[Action]:
         """Actions that hold, oldest first, read one by one."""
-        return (self.action(entry) for entry in self._done)
+        return (self.action(entry) for entry in self.done)
 
     # -- steps -------------------------------------------------------------------
 
@@ -185,7 +197,7 @@ class History:
                 who=action.who or user(),
                 when=action.when or now(),
             )
-            staged = self._stage(action.deltas)
+            staged = self._laid.stage(action.deltas)
             heads, body = packed_deltas(action.deltas)
             largest = max([self.largest_label, *_labels(action)])
             head = {
@@ -194,11 +206,10 @@ class History:
                 "largest_label": largest,
                 "deltas": heads,
             }
-            record = self._append(head, body)
-            self._commit(staged)
-            self._done.append(Entry(action.id, action.kind, self._group, record))
-            self._undone.clear()
-            self._largest = largest
+            start = self._append(head, body)
+            self._laid.commit(staged)
+            self._course.did(Entry.of(head, start), largest)
+            self._store_now_and_then()
             return action
 
     @contextmanager
@@ -228,7 +239,7 @@ class History:
             As `do`.
         """
         with self._one_at_a_time:
-            return self._step("undo", self._done, self._undone)
+            return self._step("undo", self._course.done)
 
     def redo(self) -> tuple[Action, ...]:
         """Do the action, or group of actions, again that was undone last.
@@ -244,9 +255,9 @@ class History:
             As `do`.
         """
         with self._one_at_a_time:
-            return self._step("redo", self._undone, self._done)
+            return self._step("redo", self._course.undone)
 
-    def _step(self, kind: str, source: list[Entry], target: list[Entry]) -> tuple[Action, ...]:
+    def _step(self, kind: str, source: Sequence[Entry]) -> tuple[Action, ...]:
         if self._group:
             raise RuntimeError(f"{kind} within a group of actions")
         self.recover()
@@ -256,11 +267,11 @@ class History:
         entries = source[: -count - 1 : -1]
         actions = tuple(self.action(e) for e in entries)
         changes = [a.inverse() for a in actions] if kind == "undo" else actions
-        staged = self._stage([d for a in changes for d in a.deltas])
+        staged = self._laid.stage([d for a in changes for d in a.deltas])
         self._append({"type": kind, "ids": [e.id for e in entries], "who": user(), "when": now()})
-        self._commit(staged)
-        del source[-count:]
-        target += entries
+        self._laid.commit(staged)
+        self._course.moved(count, undo=kind == "undo")
+        self._store_now_and_then()
         return actions
 
     def recover(self) -> None:
@@ -281,96 +292,105 @@ class History:
             self.journal.create(self._facts())
             self._end = self.journal.size
         elif self.journal.size != self._end:
-            if self.journal.whole_size() != self._end:
+            if self.journal.size < self._end or self.journal.whole_size(self._end) != self._end:
                 raise self._changed()
-            self.cut = self.journal.mend()
+            self.cut = self.journal.mend(self._end)
 
-    # -- volumes -----------------------------------------------------------------
+    # -- stored chunks -----------------------------------------------------------
 
-    def _stage(self, deltas: Iterable[Delta]) -> list[tuple[EditedVolume, StagedWrite]]:
-        by_array: dict[str, list[Delta]] = {}
-        for delta in deltas:
-            by_array.setdefault(delta.array, []).append(delta)
-        unknown = set(by_array) - set(self.volumes)
-        if unknown:
-            raise SlagsegError(
-                f"There is no array {', '.join(sorted(unknown))} to edit; there are "
-                f"{', '.join(sorted(self.volumes))}."
-            )
-        return [(self.volumes[name], self.volumes[name].stage(of)) for name, of in by_array.items()]
+    @property
+    def stored(self) -> StoredOverlay | None:
+        """Edited chunks on disk, where they are up to date."""
+        overlay = self._overlay
+        return overlay if overlay is not None and overlay.offset == self._end else None
 
-    @staticmethod
-    def _commit(staged: list[tuple[EditedVolume, StagedWrite]]) -> None:
-        for volume, write in staged:
-            volume.commit(write)
+    def store(self) -> StoredOverlay | None:
+        """Store the edited chunks, so that opening and other processes need not edit again.
+
+        Edits go on meanwhile. What was stored is held compressed from then on.
+
+        Returns
+        -------
+        StoredOverlay or None
+            None where nothing was ever edited.
+
+        Raises
+        ------
+        SlagsegError
+            If it cannot be written; nothing else is lost then.
+        """
+        self._require_lock()
+        with self._storing:
+            with self._one_at_a_time:
+                if self.stored is not None or not self._end:
+                    return self.stored
+                end, heads = self._end, self._heads.hexdigest()
+                records = self._course.records
+                upon = self._laid.now()
+            chunks = packed_chunks(upon)
+            overlay = write_overlay(self.journal.path.parent, self._belongs_to, end, heads, chunks)
+            with self._one_at_a_time:
+                self._laid.swap(upon, chunks)
+                self._overlay, self._stored_records = overlay, records
+            return overlay
+
+    @property
+    def unstored(self) -> int:
+        """Steps since the edited chunks were stored."""
+        return self._course.records - self._stored_records
+
+    def _store_now_and_then(self) -> None:
+        if not self._store_every or self._storing.locked():
+            return
+        much = self._laid.held_bytes > HELD_BYTES and self.unstored >= _LEAST_STORED
+        if much or self.unstored >= self._store_every:
+            # an edit does not wait for it; if the process ends meanwhile, the older chunks stay
+            threading.Thread(target=self._store_quietly, daemon=True).start()
+
+    def _store_quietly(self) -> None:
+        # nothing depends on it: whoever needs the chunks in files stores them, and is told why not
+        with suppress(SlagsegError, RuntimeError):
+            self.store()
 
     # -- journal -----------------------------------------------------------------
 
     def _append(self, head: Mapping[str, Any], body: bytes = b"") -> int:
         record = self.journal.append(head, body, at=self._end)
         self._end = record.stop
+        self._heads.update(record.lead)
         return record.start
 
     def _facts(self) -> Head:
         return {
             "belongs_to": self._belongs_to,
-            "arrays": self._arrays(),
+            "arrays": self._laid.facts(),
             "largest_label": self.largest_label,
-        }
-
-    def _arrays(self) -> Head:
-        return {
-            name: {"shape": list(v.shape), "dtype": v.dtype.name}
-            for name, v in sorted(self.volumes.items())
+            "made": now(),
         }
 
     def _read(self) -> None:
         facts = self.journal.facts()
-        if facts.get("belongs_to") != self._belongs_to or facts.get("arrays") != self._arrays():
+        if facts.get("belongs_to") != self._belongs_to or facts.get("arrays") != self._laid.facts():
             raise SlagsegError(
                 f"{self.journal.path} holds edits of another segmentation than the present one. "
-                "Replay them on it (`slagseg edits --replay`), or move the file away to begin anew."
+                "Move the file away to begin anew."
             )
-        self._largest = int(facts["largest_label"])
-        self._end = self.journal.first_record
-        for record in self.journal.records():
-            head = record.head
-            try:
-                self._follow(head, record.start)
-            except (KeyError, TypeError, ValueError, IndexError) as error:
-                raise SlagsegError(
-                    f"{self.journal.path} has a record at byte {record.start} that this program "
-                    f"does not understand ({type(error).__name__}: {error}). Update napari-slagseg."
-                ) from error
-            self._end = record.stop
-        for first in range(0, len(self._done), _BATCH):
-            batch = self._done[first : first + _BATCH]
-            self._commit(self._stage(d for e in batch for d in self.action(e).deltas))
+        folder = self.journal.path.parent
+        found = read_journal(self.journal, stored_overlays(folder), self._laid.lay)
+        self._course, self._end, self._heads = found.course, found.end, found.heads
+        self._known_largest = True
+        self._overlay, self._stored_records = found.overlay, found.stored_records
+        # back to where the stored chunks and the present agree, and on from there
+        laid, done = found.laid, self._course.done
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(laid, done)))
+        self._replay(laid[same:][::-1], back=True)
+        self._replay(done[same:])
 
-    def _follow(self, head: Head, start: int) -> None:
-        """Take a record into account, but for what it changed."""
-        if head["type"] == "action":
-            entry = Entry(str(head["id"]), str(head["kind"]), str(head["group"]), start)
-            self._done.append(entry)
-            self._undone.clear()
-            self._largest = max(self.largest_label, int(head["largest_label"]))
-        elif head["type"] in ("undo", "redo"):
-            undo = head["type"] == "undo"
-            source, target = (self._done, self._undone)[:: 1 if undo else -1]
-            for name in head["ids"]:
-                if source[-1].id != name:
-                    raise ValueError(f"{head['type']} of {name}, which was not the last")
-                target.append(source.pop())
-        else:
-            raise ValueError(f"a record of type {head['type']}")
-
-    def _action(self, head: Head, body: memoryview) -> Action:
-        try:
-            return action_of(head, body)
-        except DamagedRecordError as error:
-            raise SlagsegError(
-                f"An edit in {self.journal.path} cannot be read: {error}."
-            ) from error
+    def _replay(self, entries: Sequence[Entry], *, back: bool = False) -> None:
+        for first in range(0, len(entries), _BATCH):
+            actions = (self.action(e) for e in entries[first : first + _BATCH])
+            changes = (a.inverse() if back else a for a in actions)
+            self._laid.commit(self._laid.stage(d for a in changes for d in a.deltas))
 
     def _changed(self) -> SlagsegError:
         return SlagsegError(

@@ -19,6 +19,7 @@ from typing import Any
 from napari_slagseg.data import SlagsegError
 from napari_slagseg.io import atomic_file, write_error
 from napari_slagseg.project.edits.records import (
+    HEAD,
     PREFIX,
     DamagedRecordError,
     Head,
@@ -42,12 +43,16 @@ class Record:
         Its bytes in the file.
     head : dict
     body : memoryview
+        Empty where only the head was read.
+    lead : bytes
+        All of it before the body: lengths, check sum, head.
     """
 
     start: int
     stop: int
     head: Head
     body: memoryview
+    lead: bytes
 
 
 @dataclass(frozen=True)
@@ -117,8 +122,35 @@ class EditJournal:
         """Byte at which the first action's record begins."""
         return self._first().stop
 
-    def records(self) -> Iterator[Record]:
+    def records(self, start: int = 0) -> Iterator[Record]:
         """Whole records after the first, oldest first, up to the first damaged one.
+
+        Parameters
+        ----------
+        start : int
+            Byte at which a record begins, to leave out those before it.
+
+        Raises
+        ------
+        SlagsegError
+            As `facts`.
+        """
+        at = max(self.first_record, start)
+        with self._opened() as file:
+            while (record := _next(file, at)) is not None:
+                yield record
+                at = record.stop
+
+    def heads(self, stop: int | None = None) -> Iterator[Record]:
+        """Records after the first without their bodies, which takes next to no time.
+
+        Check sums cover the bodies and are not looked at, but for that of the last record:
+        a kill damages no other.
+
+        Parameters
+        ----------
+        stop : int, optional
+            Byte to end at; by default the end of the last whole record.
 
         Raises
         ------
@@ -127,7 +159,11 @@ class EditJournal:
         """
         at = self.first_record
         with self._opened() as file:
-            while (record := _next(file, at)) is not None:
+            end = file.seek(0, os.SEEK_END)
+            last = end if stop is None else min(stop, end)
+            while (record := _next_head(file, at, last)) is not None:
+                if record.stop == end and _next(file, at) is None:
+                    return
                 yield record
                 at = record.stop
 
@@ -145,10 +181,16 @@ class EditJournal:
             raise self._damaged(f"the record at byte {start} is damaged")
         return record
 
-    def whole_size(self) -> int:
-        """Bytes up to the first damaged record, or to the end."""
-        stop = self.first_record
-        for record in self.records():
+    def whole_size(self, start: int = 0) -> int:
+        """Bytes up to the first damaged record, or to the end.
+
+        Parameters
+        ----------
+        start : int
+            Byte up to which all is known to be whole.
+        """
+        stop = max(self.first_record, start)
+        for record in self.records(stop):
             stop = record.stop
         return stop
 
@@ -201,18 +243,25 @@ class EditJournal:
                     raise
         except OSError as error:
             raise write_error(self.path, error) from error
-        payload = memoryview(record)[PREFIX.size :]
-        return Record(at, at + len(record), dict(head), payload[len(payload) - len(body) :])
+        split = len(record) - len(body)
+        return Record(
+            at, at + len(record), dict(head), memoryview(record)[split:], bytes(record[:split])
+        )
 
-    def mend(self) -> CutTail | None:
+    def mend(self, start: int = 0) -> CutTail | None:
         """Cut a damaged end off, into a file beside the journal; None if all is whole.
+
+        Parameters
+        ----------
+        start : int
+            Byte up to which all is known to be whole.
 
         Raises
         ------
         SlagsegError
             If the start is damaged, or nothing can be written.
         """
-        whole, size = self.whole_size(), self.size
+        whole, size = self.whole_size(start), self.size
         if whole == size:
             return None
         with self._opened() as file:
@@ -282,10 +331,31 @@ def _next(file: Any, at: int) -> Record | None:
     if length > left - PREFIX.size:  # before so much is read
         return None
     try:
-        head, body = unframed(payload_of(prefix, file.read(length)))
+        payload = payload_of(prefix, file.read(length))
+        head, body = unframed(payload)
     except DamagedRecordError:
         return None
-    return Record(at, at + PREFIX.size + length, head, body)
+    lead = prefix + payload[: len(payload) - len(body)]
+    return Record(at, at + PREFIX.size + length, head, body, lead)
+
+
+def _next_head(file: Any, at: int, end: int) -> Record | None:
+    """As `_next`, up to a byte, without the body and without its check."""
+    if at + PREFIX.size + HEAD.size > end:
+        return None
+    file.seek(at)
+    prefix = file.read(PREFIX.size + HEAD.size)
+    length = PREFIX.unpack_from(prefix)[0]
+    stop = at + PREFIX.size + length
+    n = HEAD.unpack_from(prefix, PREFIX.size)[0]
+    if stop > end or n + HEAD.size > length:
+        return None
+    lead = prefix + file.read(n)
+    try:
+        head, body = unframed(lead[PREFIX.size :])
+    except DamagedRecordError:
+        return None
+    return Record(at, stop, head, body, lead)
 
 
 __all__ = ["MARK", "VERSION", "CutTail", "EditJournal", "Record"]

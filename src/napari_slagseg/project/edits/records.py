@@ -28,7 +28,7 @@ from napari_slagseg.data import Action, Delta, SlagsegError
 
 PREFIX = struct.Struct("<QI")
 _LENGTH = struct.Struct("<Q")
-_HEAD = struct.Struct("<I")
+HEAD = struct.Struct("<I")
 _LEVEL = 1  # of zstd: labels gain nothing from more, and an edit waits for it
 
 Head = dict[str, Any]
@@ -53,7 +53,7 @@ def framed(head: Mapping[str, Any], body: bytes = b"") -> bytes:
             f"An edit cannot be stored: its parameters are not all plain numbers, words and "
             f"lists ({error})."
         ) from error
-    payload = _HEAD.pack(len(text)) + text + body
+    payload = HEAD.pack(len(text)) + text + body
     length = _LENGTH.pack(len(payload))
     return PREFIX.pack(len(payload), zlib.crc32(payload, zlib.crc32(length))) + payload
 
@@ -79,13 +79,13 @@ def unframed(payload: bytes) -> tuple[Head, memoryview]:
     DamagedRecordError
     """
     try:
-        (n,) = _HEAD.unpack_from(payload)
-        head = json.loads(payload[_HEAD.size : _HEAD.size + n])
+        (n,) = HEAD.unpack_from(payload)
+        head = json.loads(payload[HEAD.size : HEAD.size + n])
     except (struct.error, ValueError) as error:
         raise DamagedRecordError(f"its head is damaged ({error})") from error
     if not isinstance(head, dict):
         raise DamagedRecordError("its head is no JSON object")
-    return head, memoryview(payload)[_HEAD.size + n :]
+    return head, memoryview(payload)[HEAD.size + n :]
 
 
 def packed_deltas(deltas: tuple[Delta, ...]) -> tuple[list[Head], bytes]:
@@ -198,6 +198,7 @@ def _unpacked(stream: bytes, kind: str, count: int) -> NDArray[Any]:
 
 
 __all__ = [
+    "HEAD",
     "PREFIX",
     "DamagedRecordError",
     "Head",

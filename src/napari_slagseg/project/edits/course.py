@@ -1,0 +1,151 @@
+"""Which edits hold and which are undone, as the records of a journal say it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from sys import intern
+
+from napari_slagseg.data import Triple
+from napari_slagseg.project.edits.records import Head
+
+DIGITS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An action in the journal; its parameters and arrays stay on disk.
+
+    Attributes
+    ----------
+    id, kind : str
+    group : str
+        Of actions that are undone together.
+    start : int
+        Byte in the journal.
+    when, who : str
+        Time (UTC, ISO 8601) and user.
+    labels_before, labels_after : tuple of int
+        Particles that it touched, as they were called before and after.
+    changed : tuple of (str, int)
+        How many voxels it changed of which array.
+    low, high : (z, y, x)
+        Box around all that it changed, its first voxel and the one beyond it.
+    """
+
+    id: str
+    kind: str
+    group: str
+    start: int
+    when: str = ""
+    who: str = ""
+    labels_before: tuple[int, ...] = ()
+    labels_after: tuple[int, ...] = ()
+    changed: tuple[tuple[str, int], ...] = ()
+    low: Triple = (0, 0, 0)
+    high: Triple = (0, 0, 0)
+
+    @property
+    def voxels(self) -> int:
+        """Voxels that it changed, counted once for every array."""
+        return sum(count for _, count in self.changed)
+
+    def voxels_of(self, array: str) -> int:
+        """Voxels that it changed of an array."""
+        return sum(count for name, count in self.changed if name == array)
+
+    @property
+    def touches(self) -> bool:
+        """Whether it changed voxels; one that locks or judges does not."""
+        return self.voxels > 0
+
+    @classmethod
+    def of(cls, head: Head, start: int) -> Entry:
+        """Entry of the record at a byte, from its head alone."""
+        boxes = [(d["start"], d["shape"]) for d in head["deltas"] if d["count"]]
+        low = (min(a[k] for a, _ in boxes) for k in range(3)) if boxes else (0, 0, 0)
+        high = (max(a[k] + n[k] for a, n in boxes) for k in range(3)) if boxes else (0, 0, 0)
+        return cls(
+            id=str(head["id"]),
+            kind=intern(str(head["kind"])),
+            group=str(head["group"]),
+            start=start,
+            when=str(head["when"]),
+            who=intern(str(head["who"])),
+            labels_before=tuple(int(n) for n in head["labels_before"]),
+            labels_after=tuple(int(n) for n in head["labels_after"]),
+            changed=tuple((intern(str(d["array"])), int(d["count"])) for d in head["deltas"]),
+            low=tuple(int(n) for n in low),  # type: ignore[arg-type]
+            high=tuple(int(n) for n in high),  # type: ignore[arg-type]
+        )
+
+
+@dataclass
+class Course:
+    """Actions that hold and those that can be done again; grows record by record.
+
+    Attributes
+    ----------
+    done : list of Entry
+        Oldest first.
+    undone : list of Entry
+        The next one to be done again last.
+    largest : int
+        Largest label that a particle ever had.
+    records : int
+    """
+
+    done: list[Entry] = field(default_factory=list)
+    undone: list[Entry] = field(default_factory=list)
+    largest: int = 0
+    records: int = 0
+
+    def follow(self, head: Head, start: int) -> None:
+        """Take the record at a byte into account.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError, IndexError
+            If it does not fit those before, or says something unknown.
+        """
+        if head["type"] == "action":
+            self.did(Entry.of(head, start), int(head["largest_label"]))
+            return
+        if head["type"] not in ("undo", "redo"):
+            raise ValueError(f"a record of type {head['type']}")
+        undo = head["type"] == "undo"
+        source = self.done if undo else self.undone
+        names = list(head["ids"])
+        if [e.id for e in source[: -len(names) - 1 : -1]] != names:
+            raise ValueError(f"{head['type']} of {', '.join(names)}, which were not the last")
+        self.moved(len(names), undo=undo)
+
+    def did(self, entry: Entry, largest: int) -> None:
+        """Take a new action into account: what was undone is forgotten."""
+        self.done.append(entry)
+        self.undone.clear()
+        self.largest = max(self.largest, largest)
+        self.records += 1
+
+    def moved(self, count: int, *, undo: bool) -> None:
+        """Take a number of actions as undone, or done again."""
+        source, target = (self.done, self.undone) if undo else (self.undone, self.done)
+        for _ in range(count):
+            target.append(source.pop())
+        self.records += 1
+
+    def digest(self) -> str:
+        """Of the edits that changed voxels and hold; empty where there are none."""
+        return digest_of(self.done)
+
+
+def digest_of(done: Sequence[Entry]) -> str:
+    """Short fingerprint of the actions that changed voxels; empty where none did."""
+    names = [entry.id for entry in done if entry.touches]
+    if not names:
+        return ""
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:DIGITS]
+
+
+__all__ = ["Course", "Entry", "digest_of"]
