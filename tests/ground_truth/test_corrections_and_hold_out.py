@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from napari_slagseg.data import SlagsegError
-from napari_slagseg.ground_truth import apply_corrections, build_ground_truth, hold_out
+from napari_slagseg.ground_truth import (
+    add_known,
+    apply_corrections,
+    build_ground_truth,
+    hold_out,
+)
 
 SHAPE = (30, 60, 60)
 VOXEL = (2.3, 2.3, 2.3)
@@ -87,6 +92,32 @@ def test_a_second_round_is_not_inflated_by_the_first(setting):
         truth.particle_weights.max()
     )
     assert apply_corrections(truth, np.zeros(0, np.int64), np.zeros(0, bool)) is truth
+
+
+def test_kept_particles_weigh_as_the_maps_voxels_do(setting):
+    truth, _ = setting
+    voxels = flat((0, 0, 0), (0, 0, 1), (0, 0, 2), (10, 3, 3))
+    new = add_known(truth, voxels, np.array([0, 1, 2, 1], np.uint8))
+    assert len(new) == len(truth) + 3  # what a map knows stays
+    weights, sides = truth.particle_weights, truth.foreground
+    at = (0, 0, slice(0, 3))
+    assert new.dense("foreground")[at].tolist() == [0, 1, 0]
+    assert new.dense("particle_weights", 0)[at] == pytest.approx(
+        [
+            weights[(sides == 0) & (weights > 0)].min(),
+            np.median(weights[(sides == 1) & (weights > 0)]),
+            weights.max() / 2,
+        ]
+    )
+    assert new.dense("map_index", -9)[at].tolist() == [-1] * 3
+    assert new.dense("particles")[at].tolist() == [-1] * 3
+    assert new.dense("phase_weights", 0)[at].tolist() == [0] * 3
+    old = ~np.isin(new.voxels, voxels[:3])
+    assert np.array_equal(new.voxels[old], truth.voxels)
+    assert np.array_equal(new.particle_weights[old], weights)
+    assert add_known(truth, voxels[:0], np.zeros(0, np.uint8)) is truth
+    with pytest.raises(SlagsegError, match="4 known voxels came with 1 kinds"):
+        add_known(truth, voxels, np.zeros(1, np.uint8))
 
 
 def test_wrong_corrections_are_refused(setting):

@@ -1,5 +1,7 @@
 """Patches: around known voxels, the image and its truth moved as one."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -206,3 +208,29 @@ def test_eight_bit_grey_values():
     ]  # fmt: skip
     with pytest.raises(SlagsegError, match="CT is constant"):
         grey_limits(Volume(np.full((4, 4, 4), 7), CUBIC))
+
+
+def test_a_share_of_the_patches_is_drawn_around_corrections():
+    rng = np.random.default_rng(0)
+    data = np.zeros((40, 40, 40), np.uint8)
+    shape = data.shape
+    maps = np.ravel_multi_index(np.indices((4, 4, 4)).reshape(3, -1), shape)  # one corner
+    corner = np.ravel_multi_index((39, 39, 39), shape)  # the one correction, in the other
+    voxels = np.append(np.sort(maps), corner).astype(np.int64)
+    labels = SparseLabels(
+        shape, voxels, np.ones(len(voxels), np.int64), np.ones(len(voxels), np.float32),
+        np.array([len(voxels) - 1]),
+    )  # fmt: skip
+
+    def share(focus, labels=labels):
+        drawn = [draw_patch(data, labels, (8, 8, 8), [], rng, focus=focus) for _ in range(400)]
+        return np.mean([len(patch.known) == 1 and patch.known[0] == 511 for patch in drawn])
+
+    assert share(0.0) < 0.06  # one of 65 voxels
+    assert 0.4 < share(0.5) < 0.6
+    assert share(1.0) == 1
+    many = dataclasses.replace(labels, corrected=np.arange(1, 65))  # all but one
+    drawn = [many.draw(rng, 0.5) for _ in range(400)]
+    assert 0.4 < np.mean(np.array(drawn) == 0) < 0.6  # maps keep their share of the patches
+    none = dataclasses.replace(labels, corrected=np.empty(0, np.int64))
+    assert share(1.0, none) < 0.06

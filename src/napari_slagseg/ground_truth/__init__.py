@@ -3,7 +3,7 @@
 from napari_slagseg.ground_truth.balance import phase_weights, weight_balance
 from napari_slagseg.ground_truth.border_weights import border_weight
 from napari_slagseg.ground_truth.build import TruthSettings, build_ground_truth
-from napari_slagseg.ground_truth.corrections import apply_corrections
+from napari_slagseg.ground_truth.corrections import add_known, apply_corrections
 from napari_slagseg.ground_truth.held_out import hold_out
 from napari_slagseg.ground_truth.map_particles import label_map_particles
 from napari_slagseg.ground_truth.rasterise import (
@@ -17,6 +17,7 @@ from napari_slagseg.ground_truth.touching import touching_particles
 __all__ = [
     "Sheet",
     "TruthSettings",
+    "add_known",
     "apply_corrections",
     "border_weight",
     "build_ground_truth",

@@ -37,7 +37,7 @@ def nearest_two(
             for s, n in zip(box, labels.shape)
         )
         outside = labels[wide] != i + 1
-        distance = edt.edt(np.ascontiguousarray(outside), black_border=False)
+        distance = edt.edt(np.ascontiguousarray(outside).view(np.uint8), black_border=False)
         distance = np.where(distance > reach, np.inf, distance).astype(np.float32)
         near, next_near = first[wide], second[wide]
         second[wide] = np.minimum(next_near, np.maximum(near, distance))

@@ -119,6 +119,7 @@ class BatchMaker:
                 rng,
                 grey_shift=s.grey_shift,
                 elastic=s.elastic,
+                focus=s.focus,
             )
             for _ in range(s.batch)
         ]

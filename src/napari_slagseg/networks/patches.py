@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +26,15 @@ class SparseLabels:
         Flat, rising; only those with a weight.
     classes : (n,) int64
     weights : (n,) float32
+    corrected : (k,) int64
+        Which of them come from corrections, not from a map.
     """
 
     shape: tuple[int, int, int]
     voxels: NDArray[np.int64]
     classes: NDArray[np.int64]
     weights: NDArray[np.float32]
+    corrected: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     @classmethod
     def of(cls, truth: GroundTruth, kind: NetworkKind) -> SparseLabels:
@@ -48,7 +52,24 @@ class SparseLabels:
             truth.voxels[seen],
             classes[seen].astype(np.int64),
             weights[seen].astype(np.float32),
+            np.flatnonzero(truth.map_index[seen] < 0),
         )
+
+    def draw(self, rng: np.random.Generator, focus: float = 0.0) -> int:
+        """Position of a known voxel at random, with a chance of `focus` of a corrected one.
+
+        With `focus` above 0 the others are drawn from the maps, however many were corrected.
+        """
+        n, k = len(self.voxels), len(self.corrected)
+        if not focus or not k or k == n:
+            return int(rng.integers(n))
+        if rng.random() < focus:
+            return int(self.corrected[rng.integers(k)])
+        return int(self._of_maps[rng.integers(n - k)])
+
+    @cached_property
+    def _of_maps(self) -> NDArray[np.int64]:
+        return np.setdiff1d(np.arange(len(self.voxels)), self.corrected, assume_unique=True)
 
     def inside(
         self, start: tuple[int, int, int], size: tuple[int, int, int]
@@ -116,6 +137,7 @@ def draw_patch(
     *,
     grey_shift: int = 0,
     elastic: bool = False,
+    focus: float = 0.0,
 ) -> Patch:
     """Draw a patch that holds at least one known voxel, and augment it.
 
@@ -131,9 +153,12 @@ def draw_patch(
     rng : Generator
     grey_shift : int
     elastic : bool
+    focus : float
+        Chance that the voxel is drawn from the corrected ones alone, if there are any.
     """
     shape = labels.shape
-    centre = np.unravel_index(int(labels.voxels[rng.integers(len(labels.voxels))]), shape)
+    drawn = labels.draw(rng, focus)
+    centre = np.unravel_index(int(labels.voxels[drawn]), shape)
     starts = []
     for c, d, n in zip(centre, size, shape):
         corner = int(c) - int(rng.integers(d))

@@ -74,6 +74,9 @@ class TrainingSettings:
         At which student and teacher are compared.
     teacher_share : float
         Share of the teacher's loss in the whole loss, where there is a teacher.
+    focus : float
+        Share of the patches that are drawn around corrections, where there are any; 0 draws them
+        around all known voxels alike.
     seed : int
     """
 
@@ -98,6 +101,7 @@ class TrainingSettings:
     cache_gb: float = 2.0
     temperature: float = 2.0
     teacher_share: float = 0.9
+    focus: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -124,6 +128,11 @@ class TrainingSettings:
             )
         if not self.temperature > 0:
             raise SlagsegError(f"The temperature is {self.temperature}; it must be above 0.")
+        if not 0 <= self.focus <= 1:
+            raise SlagsegError(
+                f"The share of patches around corrections is {self.focus}; it must lie between 0 "
+                "and 1."
+            )
         if not 0 <= self.teacher_share <= 1:
             raise SlagsegError(
                 f"The teacher's share is {self.teacher_share}; it must lie between 0 and 1."

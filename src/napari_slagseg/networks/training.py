@@ -44,6 +44,8 @@ from napari_slagseg.networks.eight_bit import EightBitVolume, grey_limits
 from napari_slagseg.networks.gradient_step import GradientStep
 from napari_slagseg.networks.patches import SparseLabels, fitting_patch
 from napari_slagseg.networks.precision import chosen_precision, gradient_scaler
+from napari_slagseg.networks.preview import PreviewMaker
+from napari_slagseg.networks.preview_file import PreviewBoxes
 from napari_slagseg.networks.reading_ahead import ReadAhead
 from napari_slagseg.networks.resuming import other_settings, restore_training, training_tensors
 from napari_slagseg.networks.settings import TrainingSettings
@@ -70,6 +72,7 @@ def train_network(
     teacher: str | Path | None = None,
     resume: bool = True,
     provenance: Mapping[str, Any] | None = None,
+    preview: PreviewBoxes | None = None,
     progress: Progress = no_progress,
     cancel: CancelToken | None = None,
 ) -> NetworkCard:
@@ -103,12 +106,16 @@ def train_network(
         Go on from the state in `folder`, if there is one.
     provenance : mapping
         JSON values for the card.
+    preview : PreviewBoxes or None
+        Boxes of which the training of a particle network shows what it predicts, in files in
+        `folder` (`preview_file.read_preview`); the weights are the same with and without.
     progress
         Told after each step: values ``epoch``, ``epochs``, ``step``, ``steps``,
         ``loss`` (per unit of weight), ``teacher_loss`` (per voxel, with a teacher),
         ``waiting_share`` (share of the epoch's time so far that the device waited for
         patches), ``steps_per_second``; and after each epoch ``validation_loss``,
-        ``validation_dice``, ``validation_accuracy``. ``parts`` is told where a GPU ran out
+        ``validation_dice``, ``validation_accuracy``. ``preview`` (the folder) is told when
+        there is a new preview, ``parts`` where a GPU ran out
         of memory, so that steps are computed in more parts from there on.
     cancel
         Looked at before each step.
@@ -130,7 +137,7 @@ def train_network(
         )
     with chosen_threads(settings.threads):
         return _Training(
-            ct, training, validation, settings, Path(folder), provenance or {}, teacher
+            ct, training, validation, settings, Path(folder), provenance or {}, teacher, preview
         ).run(None if initial is None else Path(initial), resume, progress, cancel)
 
 
@@ -144,8 +151,9 @@ class _Training:
         folder: Path,
         provenance: Mapping[str, Any],
         teacher: str | Path | None,
+        preview: PreviewBoxes | None,
     ) -> None:
-        self.settings, self.folder = settings, folder
+        self.settings, self.folder, self.preview = settings, folder, preview
         self.labels = SparseLabels.of(training, settings.kind)
         self.held_out = (
             SparseLabels.of(validation, settings.kind)
@@ -307,6 +315,12 @@ class _Training:
         s = self.settings
         self.folder.mkdir(parents=True, exist_ok=True)
         self._start(initial, resume)
+        shown = self.preview
+        self.shows = (
+            PreviewMaker(self.network, self.data, shown, self.folder, self.device, self.precision)
+            if shown is not None and shown.starts and s.kind == "particle"
+            else None
+        )
         maker = BatchMaker(
             self.data,
             self.labels,
@@ -365,6 +379,8 @@ class _Training:
             if within == 0:
                 values.update(self._end_epoch(epoch, time.perf_counter() - started, pace.values()))
                 pace = _Pace(batches)
+            if self.shows is not None and self.shows.tell_if_due(last=self.step == steps.stop):
+                values["preview"] = str(self.folder)
             progress(ProgressEvent(stage, self.step / steps.stop, values))
 
     def _train_step(self, batch: Batch) -> float:
