@@ -8,7 +8,7 @@ from napari_slagseg.descriptors import describe_particles, describe_sections
 from napari_slagseg.liberation import (
     SampleFilter,
     StatisticSettings,
-    liberation_results,
+    liberation_curve,
     sample_of,
     sample_results,
 )
@@ -107,9 +107,11 @@ def test_another_target_is_measured_anew_from_the_same_table(particles, sections
 
 
 def test_curves_are_those_of_the_plain_results(particles):
-    plain = liberation_results(particles)
+    kinds = ("volume_liberation", "surface_liberation")
+    curves = {by: liberation_curve(particles.inside(), by) for by in kinds}
     frame = sample_results(sample_of(particles), settings=FEW).frames()["liberation_curves"]
-    for by, (curve,) in plain.curves.items():
+    assert set(frame["by"]) == set(curves)
+    for by, curve in curves.items():
         part = frame[frame["by"] == by]
         np.testing.assert_allclose(part["value"], curve.at(part["threshold"].to_numpy()))
 

@@ -8,7 +8,6 @@ from napari_slagseg.workflow.line_ups import (
     ParticleVolumes,
     box_around,
     particle_pictures,
-    trimmed,
 )
 
 SIZE = (3.0, 2.0, 1.0)
@@ -105,7 +104,3 @@ def test_pictures_come_in_the_order_of_the_rows(labels):
     assert seen == pytest.approx((labels[10] == 7).sum(), rel=0.02)
     stop = iter([False, True])
     assert len(list(particle_pictures(volumes, frame, {}, cancelled=lambda: next(stop)))) == 1
-
-
-def test_what_is_empty_has_no_box():
-    assert trimmed(np.zeros((2, 3, 4), bool)) is None

@@ -6,11 +6,12 @@ import pytest
 
 from napari_slagseg import io
 from napari_slagseg.data import MineralMap, Phase, PhaseTable, SlagsegError, phase_table_of
+from napari_slagseg.liberation.degrees import exact_curves
 from napari_slagseg.project import Project
-from napari_slagseg.workflow import STEPS, make_config, run_step
+from napari_slagseg.workflow import STEPS, ReportConfig, make_config, run_step
 from napari_slagseg.workflow.measured_sections import erosion_in_pixels, map_in_classes
-from napari_slagseg.workflow.report import results_of
 from napari_slagseg.workflow.reporting.markdown import summary_tables
+from napari_slagseg.workflow.reporting.statistics import project_results
 from napari_slagseg.workflow.segment import table_to_json
 
 COATED = slice(4, 16)
@@ -56,7 +57,8 @@ def test_the_second_surface_liberation_is_in_every_table(project):
         assert frame[ERODED].tolist() == [1] * rows, name
     sidecar = io.read_particle_table(project.tables / "map_sections.csv")
     assert "2 pixels" in sidecar.definitions[ERODED].meaning
-    curves = results_of(project).curves[ERODED]
+    samples = project_results(project, ReportConfig(resamples=0)).samples.values()
+    curves = [exact_curves(sample)[ERODED] for sample in samples]
     assert [c.label for c in curves] == [
         "3D particles", "2D sections of the 3D result", "SEM-EDS maps",
     ]  # fmt: skip

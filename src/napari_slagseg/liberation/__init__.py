@@ -6,7 +6,6 @@ from napari_slagseg.liberation.curves import (
     liberation_curve,
     target_amount,
 )
-from napari_slagseg.liberation.results import LiberationResults, liberation_results
 from napari_slagseg.liberation.sample_results import SampleResults, sample_results
 from napari_slagseg.liberation.samples import Sample, sample_of
 from napari_slagseg.liberation.settings import SampleFilter, StatisticSettings
@@ -14,14 +13,12 @@ from napari_slagseg.liberation.sizes import size_by_liberation, size_edges
 
 __all__ = [
     "LiberationCurve",
-    "LiberationResults",
     "Sample",
     "SampleFilter",
     "SampleResults",
     "StatisticSettings",
     "curve_difference",
     "liberation_curve",
-    "liberation_results",
     "sample_of",
     "sample_results",
     "size_by_liberation",

@@ -11,13 +11,16 @@ if TYPE_CHECKING:
         QUICK_TRAINING,
         AnnotateConfig,
         MeasureConfig,
+        ProposalConfig,
         RegisterConfig,
         ReportConfig,
         SegmentConfig,
         StepConfig,
+        SuspectsConfig,
+        TeachConfig,
         TrainConfig,
     )
-    from napari_slagseg.workflow.pipeline import STEPS, run_pipeline, states, step_named
+    from napari_slagseg.workflow.pipeline import PIPELINE, STEPS, run_pipeline, states, step_named
     from napari_slagseg.workflow.process import StepMessage, StepProcess
     from napari_slagseg.workflow.step import (
         Step,
@@ -33,13 +36,16 @@ _HOMES = {
         "QUICK_TRAINING",
         "AnnotateConfig",
         "MeasureConfig",
+        "ProposalConfig",
         "RegisterConfig",
         "ReportConfig",
         "SegmentConfig",
         "StepConfig",
+        "SuspectsConfig",
+        "TeachConfig",
         "TrainConfig",
     ),
-    "pipeline": ("STEPS", "run_pipeline", "states", "step_named"),
+    "pipeline": ("PIPELINE", "STEPS", "run_pipeline", "states", "step_named"),
     "process": ("StepMessage", "StepProcess"),
     "step": ("Step", "StepResult", "StepState", "last_config", "make_config", "run_step"),
 }
@@ -53,10 +59,12 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
+    "PIPELINE",
     "QUICK_TRAINING",
     "STEPS",
     "AnnotateConfig",
     "MeasureConfig",
+    "ProposalConfig",
     "RegisterConfig",
     "ReportConfig",
     "SegmentConfig",
@@ -66,6 +74,8 @@ __all__ = [
     "StepProcess",
     "StepResult",
     "StepState",
+    "SuspectsConfig",
+    "TeachConfig",
     "TrainConfig",
     "last_config",
     "make_config",

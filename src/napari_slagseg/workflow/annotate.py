@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -10,12 +10,13 @@ from napari_slagseg import io
 from napari_slagseg.data import CancelToken, GroundTruth, Progress, ProgressEvent, SlagsegError
 from napari_slagseg.ground_truth import (
     TruthSettings,
+    add_known,
     apply_corrections,
     build_ground_truth,
     hold_out,
     weight_balance,
 )
-from napari_slagseg.project import Project
+from napari_slagseg.project import Correction, Project
 from napari_slagseg.workflow.configs import AnnotateConfig
 from napari_slagseg.workflow.register import require_placed
 from napari_slagseg.workflow.step import Step, StepResult, last_config
@@ -37,10 +38,14 @@ def _inputs(project: Project) -> dict[str, str]:
     return {"phases": project.fingerprint("phases.json"), **found}
 
 
-def run(
-    project: Project, config: AnnotateConfig, progress: Progress, cancel: CancelToken | None
-) -> StepResult:
-    """Rasterise the placed maps, weigh the voxels, apply the painted corrections."""
+def make_truth(
+    project: Project,
+    config: AnnotateConfig,
+    corrections: Sequence[Correction],
+    progress: Progress,
+    cancel: CancelToken | None,
+) -> GroundTruth:
+    """Ground truth of the placed maps and of corrections, which may not be stored yet."""
     placed = require_placed(project)
     settings = TruthSettings(
         lambda_background=config.lambda_background,
@@ -61,9 +66,19 @@ def run(
         progress=progress,
         cancel=cancel,
     )
-    corrections = project.corrections()
     for correction in corrections:
         truth = apply_corrections(truth, correction.voxels, correction.predicted_foreground)
+    for correction in reversed(corrections):  # what is known last counts, but errors count first
+        truth = add_known(truth, correction.known, correction.kinds)
+    return truth
+
+
+def run(
+    project: Project, config: AnnotateConfig, progress: Progress, cancel: CancelToken | None
+) -> StepResult:
+    """Rasterise the placed maps, weigh the voxels, apply the painted corrections."""
+    corrections = project.corrections()
+    truth = make_truth(project, config, corrections, progress, cancel)
     training, validation = split(truth, project, config)
     progress(ProgressEvent("storing the ground truth", 0.95))
     io.write_ground_truth(truth, project.ground_truth_path)
@@ -150,4 +165,4 @@ STEP = Step(
     exists=lambda project: project.ground_truth_path.exists(),
 )
 
-__all__ = ["STEP", "balance_warnings", "run", "split"]
+__all__ = ["STEP", "balance_warnings", "make_truth", "run", "split"]

@@ -318,6 +318,86 @@ class SegmentConfig(StepConfig):
     threads: int | None = Field(default=None, gt=0, description="CPU threads; none given: all")
 
 
+class SuspectsConfig(StepConfig):
+    """Find what is likeliest to be wrong in the segmentation."""
+
+    missed: bool = Field(
+        default=True,
+        description="look for particles that were missed, too: mineral that belongs to none",
+    )
+    smallest_missed: int | None = Field(
+        default=None,
+        ge=1,
+        description="voxels from which on such a piece counts; none given: as many as the "
+        "smallest particle has",
+    )
+
+
+class TeachConfig(StepConfig):
+    """Train the particle network on hand edits and propose a new segmentation."""
+
+    particle_run: str | None = Field(
+        default=None,
+        description="training run of the particle network to start from, such as run_1; none "
+        "given: the one that the segmentation was made with",
+    )
+    epochs: int | None = Field(
+        default=None,
+        gt=0,
+        description="epochs; none given: as many as the network was trained for (paper: 150)",
+    )
+    steps: int | None = Field(
+        default=None,
+        gt=0,
+        description="training steps an epoch; none given: as the network was trained",
+    )
+    learning_rate: float | None = Field(
+        default=None,
+        gt=0,
+        description="learning rate of Adam; none given: that of the network's training, but 3e-3 "
+        "at most",
+    )
+    focus: Fraction = Field(
+        default=0.5,
+        description="share of the training's patches that are drawn around corrections; the "
+        "others are drawn around all known voxels alike",
+    )
+    remember: Fraction = Field(
+        default=0.0,
+        description="how much the network as it was counts as a teacher beside what is known; it "
+        "holds the network back where you corrected it, too",
+    )
+    preview: Annotated[float, Field(ge=0, le=0.5)] = Field(
+        default=0.05,
+        description="share of the training's time for the live preview; 0: no preview",
+    )
+    rim: Fraction = Field(
+        default=0.1,
+        description="what is left of a new particle around yours becomes background up to this "
+        "share of yours; more is listed as a conflict",
+    )
+    trim: Fraction = Field(
+        default=0.1,
+        description="share of a new particle beside yours that yours may take before it is listed "
+        "as a conflict",
+    )
+    device: str = Field(default="auto", description="auto, cpu or cuda")
+    threads: int | None = Field(default=None, gt=0, description="CPU threads; none given: all")
+    seed: int = Field(default=0, ge=0, description="seed of patches and augmentation")
+
+
+class ProposalConfig(StepConfig):
+    """Take a proposed segmentation, or keep the one there is."""
+
+    answer: Literal["take", "keep"] = Field(
+        default="keep", description="take the proposed segmentation, or keep the one there is"
+    )
+
+    def lasting(self) -> Self:
+        """An answer is given once."""
+        return type(self)()
+
+
 class MeasureConfig(StepConfig):
     """Measure every particle and the sections."""
 
@@ -436,9 +516,12 @@ __all__ = [
     "QUICK_TRAINING",
     "AnnotateConfig",
     "MeasureConfig",
+    "ProposalConfig",
     "RegisterConfig",
     "ReportConfig",
     "SegmentConfig",
     "StepConfig",
+    "SuspectsConfig",
+    "TeachConfig",
     "TrainConfig",
 ]

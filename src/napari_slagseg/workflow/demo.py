@@ -38,7 +38,7 @@ from napari_slagseg.workflow.configs import (
     StepConfig,
     TrainConfig,
 )
-from napari_slagseg.workflow.pipeline import STEPS, run_pipeline
+from napari_slagseg.workflow.pipeline import PIPELINE, run_pipeline
 from napari_slagseg.workflow.segment import segmented_phase_table
 from napari_slagseg.workflow.step import Step, StepResult
 
@@ -229,9 +229,9 @@ def compare_with_truth(
     true_phases = truth.phases.astype(np.int16)
     if table.names != classes.names:
         true_phases = table.lookup(table.grouped()[1])[true_phases]
-    phases = io.read_zarr_array(project.segmentation_path, "phases")
+    phases = project.segmentation("phases")
     scores = score_phases(phases.astype(np.int16), true_phases, ids=classes.ids)
-    particles = io.read_zarr_array(project.segmentation_path, "particles")
+    particles = project.segmentation("particles")
     progress(ProgressEvent("comparing with the truth", 0.3))
     of_particles = score_particles(particles.astype(np.int64), truth.particles.astype(np.int64))
     progress(ProgressEvent("comparing with the truth", 0.6))
@@ -287,10 +287,10 @@ def run_demo(
     sample = _demo_sample(sample_folder, preset, degradation, seed, progress, cancel)
     progress(ProgressEvent("reading the sample's files", None))
     project = _demo_project(out / "project", sample_folder, sample)
-    wanted = {name: configs.get(name) or step.config() for name, step in STEPS.items()}
+    wanted = {name: configs.get(name) or step.config() for name, step in PIPELINE.items()}
     done = run_pipeline(project, wanted, progress, cancel, on_step)
     if done or not scores_path.is_file():
-        records = {name: project.record(name) for name in STEPS}
+        records = {name: project.record(name) for name in PIPELINE}
         scores = {
             "sample": {name: sample[name] for name in ("preset", "degradation", "seed")},
             "ct_shape": list(project.description.ct.shape),

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from napari_slagseg import io
 from napari_slagseg.data import BACKGROUND, PhaseTable, VolumeLike, VoxelSize
+from napari_slagseg.data.box_around import box_around as smallest_box
 from napari_slagseg.liberation.line_ups import Colour, ParticlePicture, render_particle
 from napari_slagseg.project import Project
 
@@ -63,19 +63,6 @@ def box_around(row: Mapping[str, float], voxel_size_um: VoxelSize, shape: Sequen
     return z, y, x
 
 
-def trimmed(inside: NDArray[np.bool_]) -> Box | None:
-    """Smallest box around what is inside; None where nothing is."""
-    found = []
-    for axis in range(3):
-        others = tuple(a for a in range(3) if a != axis)
-        where = np.flatnonzero(inside.any(axis=others))
-        if not len(where):
-            return None
-        found.append(slice(int(where[0]), int(where[-1]) + 1))
-    z, y, x = found
-    return z, y, x
-
-
 @dataclass(frozen=True)
 class ParticleVolumes:
     """Labels and phases of a segmentation, to cut particles from.
@@ -111,7 +98,7 @@ class ParticleVolumes:
             shape = self.particles[at].shape
             box = box_around(row, size, shape) if at else fine
             inside = np.asarray(self.particles[at][box]) == int(row["label"])
-            inner = trimmed(inside)
+            inner = smallest_box(inside, margin=0)
             if inner is not None:
                 z, y, x = (slice(b.start + i.start, b.start + i.stop) for b, i in zip(box, inner))
                 return inside[inner], np.asarray(self.phases[at][z, y, x]), size
@@ -119,18 +106,16 @@ class ParticleVolumes:
 
 
 def particle_volumes(project: Project) -> ParticleVolumes:
-    """Segmentation of a project, opened to cut particles from.
+    """Segmentation of a project as edited, opened to cut particles from.
 
     Raises
     ------
     SlagsegError
         If there is none, or it is damaged.
     """
-    project.segmentation_volume("particles")  # says what to do where there is none
-    path = project.segmentation_path
     return ParticleVolumes(
-        tuple(io.multiscale_levels(path, "particles").levels),
-        tuple(io.multiscale_levels(path, "phases").levels),
+        tuple(project.segmentation_levels("particles")),
+        tuple(project.segmentation_levels("phases")),
         project.voxel_size_um,
     )
 
@@ -190,5 +175,4 @@ __all__ = [
     "particle_pictures",
     "particle_volumes",
     "phase_rgb",
-    "trimmed",
 ]

@@ -17,13 +17,14 @@ from napari_slagseg.descriptors import (
     describe_blocks,
 )
 from napari_slagseg.project import Project
+from napari_slagseg.project.edits import as_segmented
 from napari_slagseg.workflow.blockwise import BlockCosts, Resources, open_run
 from napari_slagseg.workflow.configs import MeasureConfig
 from napari_slagseg.workflow.measured_sections import measure_maps, measure_sections
 from napari_slagseg.workflow.phase_properties import ELEMENTS, element_shares, with_densities
 from napari_slagseg.workflow.segment import segmented_phase_table
 from napari_slagseg.workflow.sensitivity import measure_changed, remove_changed
-from napari_slagseg.workflow.step import Step, StepResult
+from napari_slagseg.workflow.step import Step, StepResult, edits_input
 
 
 def _inputs(project: Project) -> dict[str, str]:
@@ -31,7 +32,7 @@ def _inputs(project: Project) -> dict[str, str]:
         raise SlagsegError(
             f"Project {project.folder} has no segmentation yet. Run 'segment' first."
         )
-    found = {"segmentation": project.fingerprint("segmentation.zarr")}
+    found = {"segmentation": project.fingerprint("segmentation.zarr"), **edits_input(project)}
     found.update({f"map {m.name}": m.fingerprint for m in project.description.maps})
     return found
 
@@ -76,7 +77,7 @@ def run(
     phases = project.segmentation_volume("phases")
     particles = project.segmentation_volume("particles")
     for volume in (phases, particles):
-        io.check_zarr_volume(volume)
+        io.check_zarr_volume(as_segmented(volume))
     z, y, x = particles.shape
     # the changed particles are measured five times
     ends = (0.15, 0.2, 0.22) if config.sensitivity else (0.7, 0.9, 1.0)
@@ -85,6 +86,7 @@ def run(
         "measure",
         {
             "segmentation": project.fingerprint("segmentation.zarr"),
+            **edits_input(project),
             "voxel_size_um": list(project.voxel_size_um),
             "target": classes.target,
             "erosion_voxels": config.erosion_voxels,

@@ -6,7 +6,17 @@ from collections.abc import Callable, Mapping
 
 from napari_slagseg.data import CancelToken, Progress, SlagsegError, no_progress
 from napari_slagseg.project import Project
-from napari_slagseg.workflow import annotate, measure, register, report, segment, train
+from napari_slagseg.workflow import (
+    annotate,
+    answer,
+    measure,
+    register,
+    report,
+    segment,
+    suspects,
+    teach,
+    train,
+)
 from napari_slagseg.workflow.blockwise.resources import Resources
 from napari_slagseg.workflow.configs import StepConfig
 from napari_slagseg.workflow.step import Step, StepResult, StepState, last_config, run_step
@@ -19,11 +29,17 @@ STEPS: Mapping[str, Step] = {
         train.TRAIN_PHASE,
         train.TRAIN_PARTICLE,
         segment.STEP,
+        suspects.STEP,
+        teach.STEP,
+        answer.STEP,
         measure.STEP,
         report.STEP,
     )
 }
 """Steps by name, in the order in which they are run."""
+
+PIPELINE: Mapping[str, Step] = {n: step for n, step in STEPS.items() if not step.on_request}
+"""Those that "run all" runs."""
 
 
 def step_named(name: str) -> Step:
@@ -34,8 +50,13 @@ def step_named(name: str) -> Step:
 
 
 def states(project: Project) -> dict[str, StepState]:
-    """State of every step, in order."""
-    return {name: step.state(project) for name, step in STEPS.items()}
+    """State of every step of the pipeline and of the suspects, once listed, in order."""
+    listed = suspects.STEP.name if project.record(suspects.STEP.name) is not None else None
+    return {
+        name: step.state(project)
+        for name, step in STEPS.items()
+        if not step.on_request or name == listed
+    }
 
 
 def run_pipeline(
@@ -52,7 +73,8 @@ def run_pipeline(
     ----------
     project : Project
     configs : mapping of step name to StepConfig, optional
-        A step not named keeps the configuration of its last run, else the defaults.
+        A step not named keeps the configuration of its last run, else the defaults. Steps
+        that are run on request alone are run if they are named here.
     progress, cancel
         See `napari_slagseg.data.running`.
     on_step : callable(step, result)
@@ -69,6 +91,8 @@ def run_pipeline(
     results = {}
     with project.writing():
         for name, step in STEPS.items():
+            if name not in PIPELINE and name not in chosen:
+                continue
             config = chosen.get(name) or last_config(project, step)
             if step.state(project, config) == "done":
                 continue
@@ -78,4 +102,4 @@ def run_pipeline(
     return results
 
 
-__all__ = ["STEPS", "run_pipeline", "states", "step_named"]
+__all__ = ["PIPELINE", "STEPS", "run_pipeline", "states", "step_named"]

@@ -37,7 +37,7 @@ class PlanProcess:
     ----------
     folder : path
         The project; it is only read.
-    step : {"segment", "measure"}
+    step : {"segment", "suspects", "measure"}
     resources : mapping
         Values of `blockwise.Resources`.
     """

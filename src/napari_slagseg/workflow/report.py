@@ -10,16 +10,17 @@ import numpy as np
 from napari_slagseg import io
 from napari_slagseg.data import (
     CancelToken,
+    GroundTruth,
     Progress,
     ProgressEvent,
     SlagsegError,
+    VolumeLike,
     part_of,
     stop_if_cancelled,
     values_at,
 )
 from napari_slagseg.data.colours import phase_colours
 from napari_slagseg.evaluation import score_particles, score_phases
-from napari_slagseg.liberation import LiberationResults, liberation_results
 from napari_slagseg.project import Project
 from napari_slagseg.project.journal import now
 from napari_slagseg.workflow.annotate import split
@@ -40,10 +41,9 @@ from napari_slagseg.workflow.reporting.provenance import provenance
 from napari_slagseg.workflow.reporting.statistics import (
     ProjectResults,
     project_results,
-    stored_tables,
 )
 from napari_slagseg.workflow.section_scores import section_scores
-from napari_slagseg.workflow.step import Step, StepResult
+from napari_slagseg.workflow.step import Step, StepResult, edits_input
 
 
 def _inputs(project: Project) -> dict[str, str]:
@@ -52,24 +52,12 @@ def _inputs(project: Project) -> dict[str, str]:
             f"Project {project.folder} has no particle table yet. Run 'measure' first."
         )
     names = ("particles.csv", "sections.csv", "map_sections.csv")
-    return {
+    tables = {
         name: project.fingerprint(f"tables/{name}")
         for name in names
         if (project.tables / name).exists()
     }
-
-
-def results_of(project: Project, config: ReportConfig | None = None) -> LiberationResults:
-    """Liberation curves and size classes from the stored tables."""
-    chosen = config or ReportConfig()
-    tables = stored_tables(project)
-    return liberation_results(
-        tables["particles"],
-        sections=tables.get("sections"),
-        maps=tables.get("map_sections"),
-        include_border=chosen.border_rule == "include",
-        size_edges_um=chosen.size_edges_um or None,
-    )
+    return {**tables, **edits_input(project)}
 
 
 def held_out_scores(project: Project) -> dict[str, Any]:
@@ -79,9 +67,29 @@ def held_out_scores(project: Project) -> dict[str, Any]:
     """
     if not (project.ground_truth_path.exists() and project.segmentation_path.exists()):
         return {}
-    phases = project.segmentation_volume("phases")
-    particles = project.segmentation_volume("particles")
     training, validation = split(project.ground_truth(), project)
+    return scores_of(
+        training,
+        validation,
+        project.segmentation_volume("phases"),
+        project.segmentation_volume("particles"),
+    )
+
+
+def scores_of(
+    training: GroundTruth,
+    validation: GroundTruth | None,
+    phases: VolumeLike,
+    particles: VolumeLike,
+) -> dict[str, Any]:
+    """Scores of phases and particles on two parts of a ground truth.
+
+    Parameters
+    ----------
+    training, validation : GroundTruth
+        Known voxels that were trained on, and those that were not; None where there are none.
+    phases, particles : (z, y, x) VolumeLike
+    """
     found: dict[str, Any] = {}
     for name, truth in (("training", training), ("held_out", validation)):
         if truth is None or not len(truth):
@@ -198,4 +206,4 @@ STEP = Step(
     exists=lambda project: (project.folder / "report.md").exists(),
 )
 
-__all__ = ["STEP", "held_out_scores", "results_of", "run"]
+__all__ = ["STEP", "held_out_scores", "run", "scores_of"]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import uuid
 from pathlib import Path
 from typing import Any
 
 from napari_slagseg import io
 from napari_slagseg.data import CancelToken, Phase, PhaseTable, Progress, SlagsegError
 from napari_slagseg.project import NetworkKind, Project
+from napari_slagseg.project.edits.segmented import ID, LARGEST
 from napari_slagseg.project.training_runs import trained_runs
 from napari_slagseg.workflow.annotate import split
 from napari_slagseg.workflow.blockwise import Resources
@@ -62,6 +64,7 @@ def run(
     """
     from napari_slagseg.networks import load_network
 
+    left = _edits_left_behind(project)
     members: dict[str, tuple[Path, ...]] = {
         kind: chosen_runs(project, kind, name, config.ensemble)
         for kind, name in zip(KINDS, (config.phase_run, config.particle_run))
@@ -72,6 +75,8 @@ def run(
 
     def attributes(found: Segmented) -> dict[str, Any]:
         return {
+            ID: uuid.uuid4().hex,
+            LARGEST: found.counts.n_particles,
             "phase_table": table_to_json(table),
             "threshold": found.choice.threshold,
             "predicted_with": dict(found.predicted_with),
@@ -98,9 +103,9 @@ def run(
     choice, counts = found.choice, found.counts
     note_threshold(members["particle"][-1], choice)
     voxels = math.prod(volume.shape)
-    warnings: tuple[str, ...] = ()
+    warnings = left
     if counts.n_particles == 0:
-        warnings = ("No particle was found. Were the networks trained for long enough?",)
+        warnings += ("No particle was found. Were the networks trained for long enough?",)
     return StepResult(
         summary={
             "particles": counts.n_particles,
@@ -117,6 +122,24 @@ def run(
         message=f"{counts.n_particles:,} particles were found, with markers above "
         f"{choice.threshold:g}.",
         warnings=warnings,
+    )
+
+
+def _edits_left_behind(project: Project) -> tuple[str, ...]:
+    """What to tell of edits of the segmentation that is about to be replaced."""
+    if not project.segmentation_path.exists():
+        return ()
+    try:
+        edits = project.present_edits()
+        count = 0 if edits is None else sum(entry.touches for entry in edits.done)
+    except SlagsegError:  # a damaged segmentation is what 'segment' is run again for
+        return ()
+    if edits is None or not count:
+        return ()
+    return (
+        f"The segmentation before had {count:,} {'edit' if count == 1 else 'edits'} by hand, which "
+        "do not hold on the new one. They are kept: 'slagseg edits PROJECT --replay OUT.zarr "
+        f"--from {edits.id[:8]}' does them again on a copy.",
     )
 
 

@@ -22,6 +22,7 @@ from napari_slagseg.project import Project
 from napari_slagseg.segmentation import perturbed
 from napari_slagseg.segmentation.perturbation import CHANGES
 from napari_slagseg.workflow.blockwise import BlockCosts, Resources, open_run
+from napari_slagseg.workflow.step import edits_input
 
 FOLDER = "changed"
 """Of the tables of the changed particles, in the folder of tables."""
@@ -50,6 +51,7 @@ def measure_changed(
             f"measure-{change}",
             {
                 "segmentation": project.fingerprint("segmentation.zarr"),
+                **edits_input(project),
                 "voxel_size_um": list(project.voxel_size_um),
                 "target": classes.target,
             },

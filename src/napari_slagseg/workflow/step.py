@@ -60,6 +60,8 @@ class Step:
         Whether the step's results lie in the project.
     blockwise : bool
         Whether it works on blocks, within given resources.
+    on_request : bool
+        Whether it is left out where all steps are run, unless it is named.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Step:
     inputs: Callable[[Project], dict[str, str]]
     exists: Callable[[Project], bool]
     blockwise: bool = False
+    on_request: bool = False
 
     def state(self, project: Project, config: StepConfig | None = None) -> StepState:
         """Whether the last run still holds.
@@ -93,6 +96,17 @@ class Step:
         except SlagsegError:
             return "stale"
         return "done" if inputs == record.inputs else "stale"
+
+
+def edits_input(project: Project) -> dict[str, str]:
+    """Edits of the segmentation, for the inputs of a step that reads it; none, no entry.
+
+    So that what was run before there were edits counts as done until there are some.
+    """
+    if not project.segmentation_path.exists():
+        return {}
+    edits = project.edits_digest()
+    return {"edits": edits} if edits else {}
 
 
 def digest(values: Any) -> str:
@@ -191,6 +205,7 @@ __all__ = [
     "StepResult",
     "StepState",
     "digest",
+    "edits_input",
     "installed_versions",
     "last_config",
     "make_config",

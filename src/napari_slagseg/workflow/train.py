@@ -12,6 +12,7 @@ import pandas as pd
 
 from napari_slagseg import io
 from napari_slagseg.data import CancelToken, GroundTruth, Progress, SlagsegError
+from napari_slagseg.networks.settings import TrainingSettings
 from napari_slagseg.project import NetworkKind, Project
 from napari_slagseg.project.training_runs import has_weights
 from napari_slagseg.workflow.annotate import split
@@ -194,25 +195,13 @@ def _warnings(
     return tuple(found)
 
 
-def run(
-    project: Project,
-    config: TrainConfig,
-    progress: Progress,
-    cancel: CancelToken | None,
-    *,
-    kind: NetworkKind,
-) -> StepResult:
-    """Train one network; its checkpoints lie in ``models/<kind>/run_<n>``."""
-    from napari_slagseg.networks import TrainingSettings, train_network
-
-    training, validation = split(project.ground_truth(), project)
-    corrections = len(project.corrections())
-    teacher = teacher_folder(project, kind, config)
-    folder, initial = _run_folder(project, kind, config, corrections, teacher)
-    inputs = _inputs(project, kind)
-    settings = TrainingSettings.for_network(
+def training_settings(
+    kind: NetworkKind, config: TrainConfig, *, second_run: bool
+) -> TrainingSettings:
+    """Settings of a training as a configuration asks for them."""
+    return TrainingSettings.for_network(
         kind,
-        second_run=initial is not None,
+        second_run=second_run,
         size=config.size,
         epochs=config.epochs,
         steps_per_epoch=config.steps,
@@ -234,6 +223,25 @@ def run(
         teacher_share=config.teacher_share,
         seed=config.seed,
     )
+
+
+def run(
+    project: Project,
+    config: TrainConfig,
+    progress: Progress,
+    cancel: CancelToken | None,
+    *,
+    kind: NetworkKind,
+) -> StepResult:
+    """Train one network; its checkpoints lie in ``models/<kind>/run_<n>``."""
+    from napari_slagseg.networks import train_network
+
+    training, validation = split(project.ground_truth(), project)
+    corrections = len(project.corrections())
+    teacher = teacher_folder(project, kind, config)
+    folder, initial = _run_folder(project, kind, config, corrections, teacher)
+    inputs = _inputs(project, kind)
+    settings = training_settings(kind, config, second_run=initial is not None)
     card = train_network(
         project.volume(),
         training,
@@ -279,4 +287,11 @@ def _step(kind: NetworkKind) -> Step:
 TRAIN_PHASE = _step("phase")
 TRAIN_PARTICLE = _step("particle")
 
-__all__ = ["TRAIN_PARTICLE", "TRAIN_PHASE", "run", "teacher_folder", "truth_digest"]
+__all__ = [
+    "TRAIN_PARTICLE",
+    "TRAIN_PHASE",
+    "run",
+    "teacher_folder",
+    "training_settings",
+    "truth_digest",
+]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from napari_slagseg.networks import TrainedNetwork
     from napari_slagseg.workflow.blockwise.memory import BlockPlan
 
-PLANNED = ("segment", "measure")
+PLANNED = ("segment", "suspects", "measure")
 """Steps that work on blocks."""
 
 SEPARATED_EDGE = 160
@@ -106,7 +106,7 @@ def plan_step(project: Project, step: str, resources: Resources, *, probe: bool 
     Parameters
     ----------
     project : Project
-    step : {"segment", "measure"}
+    step : {"segment", "suspects", "measure"}
     resources : Resources
     probe : bool
         Work on a box of the project's own volume for a second or so, to estimate the time.
@@ -153,7 +153,10 @@ def _costs(project: Project, step: str) -> BlockCosts:
     from napari_slagseg.workflow.measure import STEP, measuring_costs
     from napari_slagseg.workflow.segment_blocks import SEPARATION_COSTS
     from napari_slagseg.workflow.step import last_config
+    from napari_slagseg.workflow.suspects import SUSPECTS_COSTS
 
+    if step == "suspects":
+        return SUSPECTS_COSTS
     if step == "segment":
         results = SEPARATION_COSTS.result_bytes_per_voxel + PREDICTED_BYTES
         return replace(SEPARATION_COSTS, result_bytes_per_voxel=results)
@@ -189,8 +192,9 @@ def _predicting_bytes(project: Project) -> int:
 
 def _time(project: Project, step: str, plan: BlockPlan) -> tuple[float | None, str]:
     """Estimated seconds of a step, and how they were found."""
+    times = {"segment": _time_of_segment, "suspects": _time_of_suspects}
     try:
-        return (_time_of_segment if step == "segment" else _time_of_measure)(project, plan)
+        return times.get(step, _time_of_measure)(project, plan)
     except SlagsegError as error:
         return None, str(error)
 
@@ -256,6 +260,22 @@ def _time_of_measure(project: Project, plan: BlockPlan) -> tuple[float, str]:
     describe_particles(particles[:8], phases[:8], project.voxel_size_um, table)  # compiles
     with _timed() as took:
         describe_particles(particles, phases, project.voxel_size_um, table)
+    rate = particles.size / took[0]
+    return _in_rounds(plan, rate), (
+        f"from a probe of {particles.size:,} voxels on one worker: {rate / 1e6:.2g} Mvoxel/s"
+    )
+
+
+def _time_of_suspects(project: Project, plan: BlockPlan) -> tuple[float, str]:
+    if not project.segmentation_path.exists():
+        raise SlagsegError("there is no segmentation yet; run 'segment' first")
+    from napari_slagseg.evaluation.suspects import find_suspects
+
+    particles, phases = (_middle(project.segmentation_volume(n)) for n in ("particles", "phases"))
+    sure = _middle(project.segmentation_volume("particle_probability"))
+    find_suspects(particles[:8], sure[:8], phases=phases[:8], threads=1)  # compiles
+    with _timed() as took:
+        find_suspects(particles, sure, phases=phases, threads=1)
     rate = particles.size / took[0]
     return _in_rounds(plan, rate), (
         f"from a probe of {particles.size:,} voxels on one worker: {rate / 1e6:.2g} Mvoxel/s"

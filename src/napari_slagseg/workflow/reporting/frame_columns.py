@@ -40,6 +40,19 @@ SHARED: dict[str, ColumnDefinition] = {
 _SHARE = "0 to 1."
 
 OF_FRAME: dict[str, dict[str, ColumnDefinition]] = {
+    "suspects": {
+        "label": _c("", "Label of the particle; 0 for one that was missed."),
+        "kind": _c("", "What may be wrong: merger (two in one), splitter (one in two), shape "
+                   "(holes, odd shape), doubt, missed (phases without a particle)."),
+        "score": _c("", "0 to 1: how likely it is wrong in this way, by rules fitted on phantoms; "
+                    "to be read as an order."),
+        "partner": _c("", "Of a splitter, the label of the other part; of a missed particle, which "
+                      "voxel is its first (counted from 1, z slowest, x fastest); else 0."),
+        "reasons": _c("", "What speaks for it, in words."),
+        "z_um": _c("um", "Where to look, from the first corner of the CT."),
+        "y_um": _c("um", "Where to look, from the first corner of the CT."),
+        "x_um": _c("um", "Where to look, from the first corner of the CT."),
+    },
     "summary": {},
     "border_handling": {
         "border": _c("", "How particles at the border count: left out (exclude), left out and the "
