@@ -41,9 +41,9 @@ def test_top_help_lists_every_command_in_the_order_of_the_work(slagseg):
     assert [word for word in listed if word in NAMES] == NAMES
     assert "slagseg new slag --ct" in answer.out
     assert NAMES == [
-        "demo", "phantom", "new", "register", "annotate", "train", "segment", "measure", "report",
-        "run", "plan", "status", "view", "place", "predict", "separate", "describe", "score",
-        "cluster",
+        "demo", "phantom", "new", "register", "annotate", "train", "segment", "suspects",
+        "edits", "teach", "measure", "report", "run", "plan", "status", "view", "place", "predict",
+        "separate", "describe", "score", "cluster",
     ]  # fmt: skip
 
 
@@ -136,7 +136,7 @@ def test_help_imports_nothing_slow():
     assert not found & {"torch", "numba", "napari", "numpy", "pandas", "scipy", "zarr", "qtpy"}
 
 
-@pytest.mark.parametrize("name", ["demo", "train", "predict", "view"])
+@pytest.mark.parametrize("name", ["demo", "train", "suspects", "teach", "predict", "view"])
 def test_help_of_a_command_imports_neither_torch_nor_numba_nor_napari(name):
     assert not modules_after(name, "--help") & {"torch", "numba", "napari", "qtpy", "matplotlib"}
 

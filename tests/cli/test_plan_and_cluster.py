@@ -17,7 +17,7 @@ def test_a_plan_before_anything_was_trained(slagseg, tiny_project):
     answer = slagseg("plan", tiny_project, "--memory", "2GB", "--workers", 3, "--json")
     assert answer.code == 0, answer
     steps = answer.values["steps"]
-    assert list(steps) == ["segment", "measure"]
+    assert list(steps) == ["segment", "suspects", "measure"]
     segment = steps["segment"]
     assert segment["shape"] == segment["block"] == SHAPE
     assert (segment["blocks"], segment["workers"], segment["backend"]) == (1, 1, "threads")

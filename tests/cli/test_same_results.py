@@ -6,7 +6,7 @@ from safetensors.numpy import load_file
 
 from napari_slagseg import io
 from napari_slagseg.project import Project
-from napari_slagseg.workflow import QUICK_TRAINING, STEPS, make_config, run_step, states
+from napari_slagseg.workflow import PIPELINE, QUICK_TRAINING, STEPS, make_config, run_step, states
 from napari_slagseg.workflow.demo import run_demo
 
 BESIDE_QUICK = {
@@ -55,11 +55,11 @@ def test_python_and_terminal_agree(slagseg, new_arguments, tiny_sample, tmp_path
         pixel_size_um=1,
         target="LiAlO2",
     )
-    for name, step in STEPS.items():
+    for name, step in PIPELINE.items():
         run_step(project, step, make_config(step, SETTINGS[name]))
 
     other = Project(by_terminal)
-    for name in STEPS:
+    for name in PIPELINE:
         ours, theirs = project.record(name), other.record(name)
         assert ours.config == theirs.config, name
         if name in ("register", "train-phase", "train-particle"):
@@ -173,7 +173,7 @@ def test_demo_resumes_and_scores_every_step(tmp_path):
     }
     configs["segment"] = make_config(STEPS["segment"], SETTINGS["segment"])
     first = run_demo(tmp_path, preset="tiny", seed=3, configs=configs)
-    assert first.steps_run == tuple(STEPS)
+    assert first.steps_run == tuple(PIPELINE)
     errors = first.scores["registration_error_voxels"]
     assert set(errors) == {"map_1", "map_2"}
     assert all(e["median"] < 2.0 for e in errors.values() if e["placed"])

@@ -26,7 +26,8 @@ Example:
 
 \b
 Exit codes: 0 done; 2 something handed in cannot be used (the message says what);
-3 a map could not be placed; 130 stopped with Ctrl-C; 1 a fault of the program.
+3 a map could not be placed; 4 some edits do not fit another segmentation;
+130 stopped with Ctrl-C; 1 a fault of the program.
 """
 
 
@@ -49,6 +50,11 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "annotate": Entry("steps", "Turn the placed maps into sparse ground truth."),
         "train": Entry("steps", "Train the phase and the particle network."),
         "segment": Entry("steps", "Predict phases and particles everywhere."),
+        "suspects": Entry("suspects", "List what is likeliest to be wrong in the segmentation."),
+        "edits": Entry("edits", "List what was changed by hand, or write it to files."),
+        "teach": Entry(
+            "teach", "Train the particle network on hand edits and propose a new segmentation."
+        ),
         "measure": Entry("steps", "Measure every particle and the sections."),
         "report": Entry("steps", "Draw the liberation curves and write the report."),
         "run": Entry("steps", "Run every step that is not up to date."),

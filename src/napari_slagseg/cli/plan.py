@@ -26,7 +26,7 @@ from napari_slagseg.cli.running import framed
 def plan(console: Console, project: Path, probe: bool, **values: Any) -> None:
     """Tell what the long steps will take, before they are run.
 
-    Of segment and measure: blocks, workers, memory, disk and time.
+    Of segment, suspects and measure: blocks, workers, memory, disk and time.
     """
     from napari_slagseg.project import Project
     from napari_slagseg.workflow.blockwise import plan_step

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from napari_slagseg.cli.console import Console
 from napari_slagseg.cli.options import ct_options, raw_layout, voxel_size
 from napari_slagseg.cli.running import framed
+
+if TYPE_CHECKING:
+    from napari_slagseg.project import Project
 
 project_argument = click.argument("project", type=click.Path(path_type=Path))
 
@@ -101,12 +104,12 @@ def new(console: Console, project: Path, **values: Any) -> None:
 def status(console: Console, project: Path) -> None:
     """Show which steps are up to date.
 
-    And of each map: whether it is placed, by a run or by hand, how probable that is,
-    and how many of its cutouts are accepted.
+    And how many edits by hand there are. And of each map: whether it is placed, by a run
+    or by hand, how probable that is, and how many of its cutouts are accepted.
     """
     from napari_slagseg.data import SlagsegError
     from napari_slagseg.project import Project
-    from napari_slagseg.workflow import states
+    from napari_slagseg.workflow import PIPELINE, states
     from napari_slagseg.workflow.placing import describe
 
     opened = Project(project)
@@ -115,6 +118,8 @@ def status(console: Console, project: Path) -> None:
     words = {"done": "up to date", "stale": "out of date", "missing": "not done"}
     for name, state in states(opened).items():
         record = opened.record(name)
+        if name not in PIPELINE and record is None:
+            continue  # asked for when it is wanted; not having done so is no lack
         steps[name] = {
             "state": state,
             "started": None if record is None else record.started,
@@ -131,15 +136,38 @@ def status(console: Console, project: Path) -> None:
         except SlagsegError as error:
             maps[name] = {"state": "damaged", "placed": False, "reason": str(error)}
         lines.append(f"  {name:<16} {_in_words(maps[name])}")
+    edits, said = _edits(opened)
     console.result(
         {
             "project": str(project),
             "target": opened.description.target,
             "steps": steps,
+            "edits": edits,
             "maps": maps,
         },
-        "\n".join(lines),
+        "\n".join([*lines, *said]),
     )
+
+
+def _edits(project: Project) -> tuple[dict[str, Any], list[str]]:
+    """Numbers of the edits by hand, and a line about them; none where there are none."""
+    from napari_slagseg.data import SlagsegError
+
+    found: dict[str, Any] = {"done": 0, "undone": 0, "earlier": 0}
+    try:
+        if project.segmentation_path.exists():
+            present = project.present_edits()
+            if present is not None:
+                found.update(done=len(present.done), undone=len(present.undone))
+        found["earlier"] = sum(len(edits.done) for edits in project.earlier_edits())
+    except SlagsegError as error:
+        return {"reason": str(error)}, [f"Edits by hand cannot be read: {error}"]
+    if not any(found.values()):
+        return found, []
+    words = [f"{found['done']:,} hold"]
+    words += [f"{found['undone']:,} undone"] if found["undone"] else []
+    words += [f"{found['earlier']:,} of earlier segmentations"] if found["earlier"] else []
+    return found, [f"Edits by hand: {', '.join(words)} (slagseg edits {project.folder})"]
 
 
 def _in_words(found: dict[str, Any]) -> str:

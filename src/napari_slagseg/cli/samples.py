@@ -88,12 +88,12 @@ def demo(console: Console, out: Path, view: bool | None, **values: Any) -> None:
     (slagseg-demo, if not given) gets the sample, the project and the scores.
     """
     from napari_slagseg.cli.display import has_display, open_viewer, take_screenshot
-    from napari_slagseg.workflow import STEPS
+    from napari_slagseg.workflow import PIPELINE
     from napari_slagseg.workflow.demo import run_demo
 
     def tell(step: Step, result: StepResult | None) -> None:
         if result is None:
-            console.announce(f"{list(STEPS).index(step.name) + 1}/{len(STEPS)} {step.title}")
+            console.announce(f"{list(PIPELINE).index(step.name) + 1}/{len(PIPELINE)} {step.title}")
         else:
             console.heading(f"    {result.message}")
             for text in result.warnings:

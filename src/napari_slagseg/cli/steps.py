@@ -19,7 +19,7 @@ from napari_slagseg.cli.options import (
 from napari_slagseg.cli.projects import project_argument
 from napari_slagseg.cli.running import NOT_PLACED, ctrl_c_cancels, framed, tell_ways_out
 from napari_slagseg.data import SlagsegError
-from napari_slagseg.workflow import STEPS, Step, StepConfig, StepResult, make_config
+from napari_slagseg.workflow import PIPELINE, STEPS, Step, StepConfig, StepResult, make_config
 from napari_slagseg.workflow.configs import (
     QUICK_TRAINING,
     AnnotateConfig,
@@ -195,7 +195,7 @@ def _settings(path: Path | None) -> dict[str, StepConfig]:
     "--settings",
     type=click.Path(path_type=Path),
     help='JSON file with the settings of steps: {"train-phase": {"size": "tiny"}}. '
-    "A step that is not in it keeps those of its last run.",
+    "A step that is not in it keeps those of its last run; suspects is run only if it is in it.",
 )
 @quick_option
 @resource_options
@@ -215,9 +215,11 @@ def run(console: Console, project: Path, settings: Path | None, quick: bool, **v
         training = TrainConfig(**QUICK_TRAINING)
         configs = {"train-phase": training, "train-particle": training, **configs}
 
+    running = [name for name in STEPS if name in PIPELINE or name in configs]
+
     def tell(step: Step, result: StepResult | None) -> None:
         if result is None:
-            console.announce(f"{list(STEPS).index(step.name) + 1}/{len(STEPS)} {step.title}")
+            console.announce(f"{running.index(step.name) + 1}/{len(running)} {step.title}")
         else:
             _told(console, step, result)
 
