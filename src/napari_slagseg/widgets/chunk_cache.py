@@ -76,6 +76,13 @@ class ChunkCache:
             for key in [k for k in self._kept if k[0] == reader]:
                 self.bytes -= self._kept.pop(key).nbytes
 
+    def drop(self, key: tuple[int, Index]) -> None:
+        """Let go of a chunk, if it is kept."""
+        with self._lock:
+            found = self._kept.pop(key, None)
+            if found is not None:
+                self.bytes -= found.nbytes
+
 
 _CACHE: list[ChunkCache] = []
 _NUMBERS = itertools.count()
@@ -113,6 +120,8 @@ class ChunkReader:
         self._pending: dict[Index, Future[dict[Index, NDArray[Any]]]] = {}
         self._lock = threading.Lock()
         self._last: tuple[int, int, tuple[range, ...]] | None = None
+        self._changes = 0
+        self._changed: dict[Index, int] = {}
         weakref.finalize(self, self.cache.forget, self._number)
 
     def read(self, ranges: Ranges) -> NDArray[Any]:
@@ -129,6 +138,20 @@ class ChunkReader:
                 out[to] = chunk[of]
         self._look_ahead(ranges)
         return out
+
+    def forget(self, ranges: Ranges) -> None:
+        """Read the chunks of a part anew when they are needed: the source has changed there.
+
+        What is being read of them meanwhile is read again, so that nothing old is kept.
+        """
+        if not all(len(r) for r in ranges):
+            return
+        with self._lock:
+            self._changes += 1
+            for index in itertools.product(*map(_chunks_of, ranges, self.chunks)):
+                self._changed[index] = self._changes
+                self._pending.pop(index, None)
+                self.cache.drop((self._number, index))
 
     def missing(self, ranges: Ranges) -> list[Index]:
         """Chunks needed for a part that are not kept."""
@@ -212,7 +235,17 @@ class ChunkReader:
         return found
 
     def _read_run(self, run: list[Index]) -> dict[Index, NDArray[Any]]:
-        """Neighbours along x, in one reading."""
+        """Neighbours along x, in one reading; again if they change meanwhile."""
+        while True:
+            before = self._changes
+            parts = self._read_once(run)
+            with self._lock:
+                if all(self._changed.get(index, 0) <= before for index in run):
+                    for index, part in parts.items():
+                        self.cache.put((self._number, index), part)
+                    return parts
+
+    def _read_once(self, run: list[Index]) -> dict[Index, NDArray[Any]]:
         low = [i * e for i, e in zip(run[0], self.chunks)]
         high = [min(n, (i + 1) * e) for i, e, n in zip(run[-1], self.chunks, self.shape)]
         box = np.asarray(self.source[tuple(slice(a, b) for a, b in zip(low, high))])
@@ -226,7 +259,6 @@ class ChunkReader:
                 if len(run) > 1
                 else np.asarray(part, dtype=self.dtype)
             )
-            self.cache.put((self._number, index), parts[index])
         return parts
 
     def _look_ahead(self, ranges: Ranges) -> None:

@@ -16,6 +16,10 @@ from napari_slagseg.workflow.segment import marker_threshold
 if TYPE_CHECKING:
     import napari
 
+_BY_HAND = (
+    "Split, join, delete and paint particles by hand: each edit is stored at once and can be "
+    "undone."
+)
 _INTRO = (
     "Paint where the particle network is wrong: gaps between particles that it fills, and "
     "dark places inside particles that it leaves out. Painted voxels get the opposite of "
@@ -34,15 +38,24 @@ class CorrectPage(QWidget):
     failed : (str)
     told : (str)
         What was done.
+    proofread_asked : ()
+        Particles are to be corrected by hand.
     """
 
     run_asked = Signal(list)
     failed = Signal(str)
     told = Signal(str)
+    proofread_asked = Signal()
 
     def __init__(self, session: Session, viewer: napari.Viewer) -> None:
         super().__init__()
         self.session, self.viewer = session, viewer
+        by_hand = QLabel(_BY_HAND)
+        by_hand.setWordWrap(True)
+        self.proofread_button = QPushButton("Proofread particles")
+        self.proofread_button.setToolTip("opens the proofreading dock")
+        self.proofread_button.setProperty("reads_only", True)
+        self.proofread_button.clicked.connect(self.proofread_asked.emit)
         intro = QLabel(_INTRO)
         intro.setWordWrap(True)
         self.paint_button = QPushButton("Paint errors")
@@ -65,6 +78,9 @@ class CorrectPage(QWidget):
         row.addWidget(self.paint_button)
         row.addWidget(self.add_button)
         layout = QVBoxLayout(self)
+        layout.addWidget(by_hand)
+        layout.addWidget(self.proofread_button)
+        layout.addSpacing(12)
         layout.addWidget(intro)
         layout.addLayout(row)
         layout.addWidget(self.train_button)

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QDockWidget, QMainWindow
 from napari_slagseg.widgets.alignment_dock import AlignmentDock
 from napari_slagseg.widgets.left_docks import left_docks_as_tabs
 from napari_slagseg.widgets.measure_dock import MeasureDock
+from napari_slagseg.widgets.proofreading.dock import ProofreadDock
 from napari_slagseg.widgets.workflow_dock import WorkflowDock
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 WORKFLOW_TITLE = "Slagseg workflow"
 MEASURE_TITLE = "Slagseg measure"
 ALIGNMENT_TITLE = "Slagseg alignment"
+PROOFREAD_TITLE = "Slagseg proofread"
 
 _ALIGNMENT_SHARE = 0.56
 """Of the window's height: map and CT need room, and so do slices for landmarks."""
@@ -100,6 +102,31 @@ def add_alignment_dock(viewer: napari.Viewer, *, landmarks: bool = False) -> Ali
             QTimer.singleShot(0, lambda: _bring_forward(main, frame))
     if landmarks:
         dock.begin_landmarks()
+    return dock
+
+
+def add_proofread_dock(viewer: napari.Viewer) -> ProofreadDock:
+    """Proofreading dock of a viewer, added on the right if it is not there, and brought to front.
+
+    It comes as a tab beside the workflow dock, so that the volume keeps its room.
+    """
+    found = _docked(viewer, PROOFREAD_TITLE)
+    if isinstance(found, ProofreadDock):
+        frame = found.parent()
+        frame.show()
+        frame.raise_()
+        return found
+    dock = ProofreadDock(viewer)
+    frame = viewer.window.add_dock_widget(
+        dock, name=PROOFREAD_TITLE, area="right", add_vertical_stretch=False
+    )
+    frame.visibilityChanged.connect(dock.follow_closing)
+    workflow = add_workflow_dock(viewer)
+    dock.follow_runner(workflow.runner)
+    main = frame.window()
+    if isinstance(main, QMainWindow):
+        main.tabifyDockWidget(workflow.parent(), frame)
+        QTimer.singleShot(0, frame.raise_)
     return dock
 
 
@@ -201,9 +228,11 @@ def screenshot_project(
 __all__ = [
     "ALIGNMENT_TITLE",
     "MEASURE_TITLE",
+    "PROOFREAD_TITLE",
     "WORKFLOW_TITLE",
     "add_alignment_dock",
     "add_measure_dock",
+    "add_proofread_dock",
     "add_workflow_dock",
     "open_project",
     "screenshot_project",

@@ -17,7 +17,6 @@ from napari_slagseg.widgets.levels import (
     layer_data,
     levels_needed,
     levels_of,
-    stored_levels,
 )
 from napari_slagseg.widgets.quick_reader import Arrivals, quickened
 from napari_slagseg.widgets.sparse_volume import sparse_levels
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Vectors
 
+    from napari_slagseg.project.store import SegmentationArray
     from napari_slagseg.widgets.session import Session
 
 AXES = ("z", "y", "x")
@@ -240,9 +240,7 @@ def show_segmentation(viewer: napari.Viewer, project: Project) -> None:
         features=pd.DataFrame({"index": list(table.ids), "phase": list(table.names)}),
     )
     _add_stored(viewer, project, PARTICLES_LAYER, opacity=0.5, visible=False)
-    levels, arrivals = _quick(
-        levels_of(stored_levels(project.segmentation_path, "particle_probability"))
-    )
+    levels, arrivals = _quick(levels_of(project.segmentation_levels("particle_probability")))
     probability = viewer.add_image(
         layer_data(levels),
         name=PROBABILITY_LAYER,
@@ -255,9 +253,11 @@ def show_segmentation(viewer: napari.Viewer, project: Project) -> None:
     arrivals.follow(probability)
 
 
-def _add_stored(viewer: napari.Viewer, project: Project, name: str, **options: Any) -> None:
-    """Show labels of the segmentation, read as they are looked at."""
-    levels, arrivals = _quick(levels_of(stored_levels(project.segmentation_path, name)))
+def _add_stored(
+    viewer: napari.Viewer, project: Project, name: SegmentationArray, **options: Any
+) -> None:
+    """Show labels of the segmentation as edited, read as they are looked at."""
+    levels, arrivals = _quick(levels_of(project.segmentation_levels(name)))
     layer = viewer.add_labels(
         layer_data(levels), name=name, **options, **placement(project.voxel_size_um)
     )

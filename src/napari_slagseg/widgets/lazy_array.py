@@ -35,6 +35,10 @@ class Reader(Protocol):
         """Voxels at the places of three ranges of positive step."""
         ...
 
+    def forget(self, ranges: Ranges) -> None:
+        """Keep nothing of a part that was read before: it has changed."""
+        ...
+
 
 class LazyArray:
     """The part of a volume that three ranges name, with what napari asks of layer data.
@@ -93,6 +97,11 @@ class LazyArray:
         """Voxels at the places of three ranges: it is a `Reader` itself."""
         z, y, x = (mine[r.start : r.stop : r.step] for mine, r in zip(self._ranges, ranges))
         return self.reader.read((z, y, x))
+
+    def forget(self, ranges: Ranges) -> None:
+        """Keep nothing of a part that was read before: it has changed."""
+        z, y, x = (mine[r.start : r.stop : r.step] for mine, r in zip(self._ranges, ranges))
+        self.reader.forget((z, y, x))
 
     def take_over(self, other: LazyArray) -> None:
         """Read from where another array of the same shape and type reads.
@@ -172,6 +181,10 @@ class DirectReader:
                 last = self._last = (box, np.asarray(self.source[box]))
             out[i] = last[1][0, :: y.step, :: x.step]
         return out
+
+    def forget(self, ranges: Ranges) -> None:
+        """Keep nothing of a part that was read before: it has changed."""
+        self._last = None
 
 
 def slices_of(ranges: Sequence[range]) -> tuple[slice, ...]:

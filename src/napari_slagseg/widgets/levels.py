@@ -32,6 +32,11 @@ class MappedReader(DirectReader):
         super().__init__(source)
         self._columns = ChunkReader(source, _COLUMNS)
 
+    def forget(self, ranges: Ranges) -> None:
+        """Keep nothing of a part that was read before: it has changed."""
+        super().forget(ranges)
+        self._columns.forget(ranges)
+
     def read(self, ranges: Ranges) -> NDArray[Any]:
         """Voxels at the places of three ranges."""
         z, y, x = (len(r) for r in ranges)
@@ -43,6 +48,8 @@ class MappedReader(DirectReader):
 def reader_of(source: Any) -> Reader:
     """How a volume is best read: by its chunks, as a memory map, or box by box."""
     chunks = getattr(source, "chunks", None)
+    if chunks is None:  # edits laid over what is stored
+        chunks = getattr(getattr(source, "base", None), "chunks", None)
     if chunks is not None:
         z, y, x = (int(c) for c in chunks)
         return ChunkReader(source, (z, y, x))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -29,12 +31,13 @@ from napari_slagseg.data.colours import Palette, in_palette
 from napari_slagseg.project import Project
 from napari_slagseg.widgets import layers
 from napari_slagseg.widgets.background import Latest
-from napari_slagseg.widgets.measuring.choice import Choice
+from napari_slagseg.widgets.measuring.choice import choice_of
 from napari_slagseg.widgets.measuring.colour_bar import ColourBar
+from napari_slagseg.widgets.measuring.edited_rows import Following
 from napari_slagseg.widgets.measuring.filters import FilterBar
 from napari_slagseg.widgets.measuring.gallery import ParticleGallery
 from napari_slagseg.widgets.measuring.notices import Notices
-from napari_slagseg.widgets.measuring.particle_views import ParticleViews, scale_of
+from napari_slagseg.widgets.measuring.particle_views import scale_of, views_of
 from napari_slagseg.widgets.measuring.plot_tab import PlotTab
 from napari_slagseg.widgets.measuring.sampling import (
     SAMPLE_TABS,
@@ -51,6 +54,7 @@ from napari_slagseg.widgets.measuring.sampling import (
 from napari_slagseg.widgets.measuring.scatter import ScatterPlot
 from napari_slagseg.widgets.measuring.table_view import ParticleTableView
 from napari_slagseg.widgets.measuring.viewer_link import ViewerLink
+from napari_slagseg.widgets.proofreading.desk import desk_of
 from napari_slagseg.widgets.session import session_of
 from napari_slagseg.workflow import STEPS
 from napari_slagseg.workflow.segment import segmented_phase_table
@@ -59,6 +63,9 @@ if TYPE_CHECKING:
     import napari
 
 SHOWN_ON_HOVER = ("equivalent_diameter_um", "sphericity", "volume_liberation", "surface_liberation")
+
+OUTDATED = " ◐"
+"""Behind the name of a tab that shows what was before the last edits."""
 
 RESULT_TABS = (*SAMPLE_TABS, STEREOLOGY_TAB)
 
@@ -95,8 +102,8 @@ class MeasureDock(QWidget):
             worker.done.connect(self._done)
             worker.failed.connect(self._failed)
             worker.idle.connect(self._say_busy)
-        self.choice = Choice(self)
-        self.views = ParticleViews(napari_viewer)
+        self.choice = choice_of(napari_viewer)
+        self.views = views_of(napari_viewer)
         self.filters = FilterBar()
         self.colours = ColourBar()
         self.view = ParticleTableView(self.choice)
@@ -115,6 +122,12 @@ class MeasureDock(QWidget):
             part.asked_for.connect(self.go_to)
         self.scatter.pointed_at.connect(self.go_to)
         self.choice.changed.connect(self._show_choice)
+        self.desk = desk_of(napari_viewer)
+        self.following = Following(self.desk, self)
+        self.following.changed.connect(self._rows_changed)
+        self.following.begun.connect(self._mark_outdated)
+        self.following.failed.connect(self._say_not_renewed)
+        self.session.shows_choice = True
         self.link = ViewerLink(napari_viewer, self.views, self.mark_row, self.choose)
         self.session.project_changed.connect(self._project_changed)
         self.session.results_changed.connect(self._results_changed)
@@ -213,7 +226,7 @@ class MeasureDock(QWidget):
     @property
     def busy_now(self) -> bool:
         """Whether something is being computed or waits to be."""
-        return self.latest.busy or self.statistics.busy
+        return self.latest.busy or self.statistics.busy or self.following.stale
 
     def _say_busy(self) -> None:
         self.busy.setVisible(self.busy_now)
@@ -225,7 +238,7 @@ class MeasureDock(QWidget):
                 self._take_tables(tables)
         elif name == "state":
             project, stale = found  # type: ignore[misc]
-            if project is self.session.project and stale:
+            if project is self.session.project and stale and not self.following.notice:
                 self.about.setText(
                     f"{self._about} <span style='color:#d55e00'>Out of date: measure again.</span>"
                 )
@@ -242,6 +255,7 @@ class MeasureDock(QWidget):
     def _take_tables(self, tables: Tables) -> None:
         first = self.tables is None
         self.tables = tables
+        self.following.follow(tables.particles)
         table = tables.particles
         names = [phase.name for phase in table.table if phase.id]
         before = tables.targets if first else self.filters.target.names
@@ -250,6 +264,35 @@ class MeasureDock(QWidget):
         if first:
             self.filters.set_filters(tables.filters)
         self.recompute()
+
+    def _rows_changed(self, table: ParticleTable) -> None:
+        """Rows of edited particles were described again: all that is made of them follows."""
+        if self.tables is not None:
+            self.tables = replace(self.tables, by_name={**self.tables.by_name, "particles": table})
+            self.recompute()
+
+    def _mark_outdated(self) -> None:
+        """An edit was made: until all is computed again, say that what is shown is older."""
+        for i in range(self.tabs.count()):
+            if not self.tabs.tabText(i).endswith(OUTDATED):
+                self.tabs.setTabText(i, self.tabs.tabText(i) + OUTDATED)
+                self.tabs.setTabToolTip(i, "from before the last edits; it is being renewed")
+
+    def _say_not_renewed(self, why: str) -> None:
+        """Edits cannot be followed, as where the table is of an older version: say so."""
+        self.notices.tell([why, *self._told])
+        for i in range(self.tabs.count()):
+            if self.tabs.tabText(i).endswith(OUTDATED):
+                self.tabs.setTabToolTip(i, f"from before the last edits. {why}")
+
+    def _mark_renewed(self, names: Iterable[str]) -> None:
+        if self.following.stale:
+            return
+        for i in range(self.tabs.count()):
+            name = self.tabs.tabText(i).removesuffix(OUTDATED)
+            if name in names:
+                self.tabs.setTabText(i, name)
+                self.tabs.setTabToolTip(i, "")
 
     def _take_samples(self, samples: Samples) -> None:
         self.samples = samples
@@ -264,7 +307,8 @@ class MeasureDock(QWidget):
         self._say_what_it_is()
         self._name_particles()
         self._colour()
-        self.notices.tell([samples.problem, *samples.warnings])
+        self._mark_renewed(("table", "gallery"))
+        self.notices.tell([samples.problem, *samples.warnings, self.following.notice])
         if samples.problem:
             for tab in self.plot_tabs.values():
                 tab.say(samples.problem)
@@ -286,7 +330,8 @@ class MeasureDock(QWidget):
                 tab.say(_MEASURE_AGAIN)
             else:
                 tab.say("There are no results of this kind for this target and these filters.")
-        self._told += [*found.warnings, found.problem]
+        self._mark_renewed(found.tabs)
+        self._told += [*found.warnings, found.problem, self.following.notice]
         self.notices.tell(self._told)
 
     def _palette(self) -> Palette:
@@ -375,6 +420,8 @@ class MeasureDock(QWidget):
 
     def choose(self, label: int) -> None:
         """Mark a particle everywhere; the viewer stays where it is."""
+        if self.session.hand or self.session.clicks_choose:
+            return  # the click is for a tool, or the proofreading dock chooses by it
         self.choice.set([label])
         self.session.particle_chosen.emit(label, False)
 
@@ -417,7 +464,9 @@ class MeasureDock(QWidget):
         self.link.close()
         self.session.project_changed.disconnect(self._project_changed)
         self.session.results_changed.disconnect(self._results_changed)
-        self.views.close()
+        self.session.shows_choice = False
+        self.following.close()
+        self.choice.changed.disconnect(self._show_choice)
         self.gallery.close_down()
         self.latest.close()
         self.statistics.close()

@@ -83,6 +83,10 @@ class QuickReader:
         self.exact.fetch(missing, self._came)
         return self._stretched(ranges)
 
+    def forget(self, ranges: Ranges) -> None:
+        """Read a part anew when it is needed."""
+        self.exact.forget(ranges)
+
     def _came(self, parts: list[Future[Any]]) -> None:
         # what is damaged is then read again the slow way, which tells of it
         self._patient |= any(not p.cancelled() and p.exception() is not None for p in parts)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from psygnal import Signal
 
-from napari_slagseg.data import Volume, VolumeLike
-from napari_slagseg.project import Project, ProjectLockedError, ProjectReadOnlyError
+from napari_slagseg.data import SlagsegError, Volume, VolumeLike
+from napari_slagseg.project import Project
 from napari_slagseg.widgets.alignment import Alignment
 from napari_slagseg.widgets.chosen_resources import ChosenResources
 from napari_slagseg.workflow.viewing import ct_levels
@@ -35,11 +36,18 @@ class Session:
         A step (by name) left new results, or the user changed its results.
     particle_chosen : (int, bool)
         Label that was chosen, and whether the viewer should go there.
+    running_changed : ()
+        Other steps are running, or none.
+    handing_over : ()
+        The project is about to be closed, or a step to be run on it: what is still to be
+        written is written now.
     """
 
     project_changed = Signal(object)
     results_changed = Signal(str)
     particle_chosen = Signal(int, bool)
+    running_changed = Signal()
+    handing_over = Signal()
 
     def __init__(self) -> None:
         self.project: Project | None = None
@@ -49,6 +57,23 @@ class Session:
         """The placement that is looked at."""
         self.resources = ChosenResources()
         """What long steps may use; the next project that is opened keeps it."""
+        self.running: frozenset[str] = frozenset()
+        """Steps that are running."""
+        self.hand = ""
+        """Tool that the mouse on the viewer is for; empty where clicks choose particles."""
+        self.clicks_choose = False
+        """Whether the proofreading dock chooses particles by clicks on the viewer."""
+        self.shows_choice = False
+        """Whether the measure dock outlines the chosen particles."""
+
+    def set_running(self, steps: Iterable[str]) -> None:
+        """Say which steps run from now on; none when they have ended."""
+        found = frozenset(steps)
+        if found - self.running:
+            self.handing_over.emit()
+        if found != self.running:
+            self.running = found
+            self.running_changed.emit()
 
     @property
     def writable(self) -> bool:
@@ -84,7 +109,9 @@ class Session:
         self.read_only_reason = ""
         try:
             project.lock.acquire()
-        except (ProjectLockedError, ProjectReadOnlyError) as error:
+            project.recover_edits()
+        except SlagsegError as error:  # locked elsewhere, not writable, or damaged
+            project.lock.release()
             self.read_only_reason = str(error)
         self.project, self._volume = project, volume
         self.alignment.reload()
@@ -95,6 +122,8 @@ class Session:
         """Close the project and give its lock back."""
         if self.project is not None:
             self.alignment.flush()
+            self.handing_over.emit()
+            self.project.close_edits()
             self.project.lock.release()
         self.project, self._volume = None, None
 

@@ -57,6 +57,9 @@ class SparseReader:
         """Memory of the list."""
         return sum(a.nbytes for a in self._axes) + self._values.nbytes
 
+    def forget(self, ranges: Ranges) -> None:
+        """Nothing is kept of what was read."""
+
     def read(self, ranges: Ranges) -> NDArray[Any]:
         """Voxels at the places of three ranges."""
         out = np.zeros(tuple(len(r) for r in ranges), dtype=self.dtype)

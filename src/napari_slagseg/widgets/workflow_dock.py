@@ -176,11 +176,12 @@ class WorkflowDock(QWidget):
             page.run_asked.connect(self.run)
             page.failed.connect(self.say_error)
         self.correct_page.told.connect(self._say)
+        self.correct_page.proofread_asked.connect(self.open_proofread_dock)
         self.register_page.look_asked.connect(self.open_alignment_dock)
         self.runner.started.connect(self._started)
         self.runner.progressed.connect(self._progressed)
         self.runner.ended.connect(self._ended)
-        self.runner.idle.connect(lambda: self._set_busy(False))
+        self.runner.idle.connect(self._idle)
         self.latest.done.connect(self._states_found)
         self.latest.failed.connect(self.say_error)
         self.session.project_changed.connect(self._project_changed)
@@ -279,6 +280,7 @@ class WorkflowDock(QWidget):
                 self.say_error(str(error))
                 return
         self.session.alignment.flush()
+        self.session.set_running(name for name, _ in steps[:1])
         self._set_busy(True)
         self.runner.start(self.session.project, steps, resources)
 
@@ -324,7 +326,12 @@ class WorkflowDock(QWidget):
             self.bar.setValue(0)
             self.blocks.hide()
 
+    def _idle(self) -> None:
+        self.session.set_running(())
+        self._set_busy(False)
+
     def _started(self, name: str) -> None:
+        self.session.set_running((name,))
         title = STEPS[name].title if name in STEPS else "All steps"
         self.stage.setText(f"{title}: starting…")
         self.bar.setRange(0, 0)
@@ -382,7 +389,7 @@ class WorkflowDock(QWidget):
                 layers.add_map(self.viewer, project, placed, self.register_page.thickness.value())
         if name in ("annotate", "run"):
             layers.show_truth(self.viewer, project)
-        if name in ("segment", "run"):
+        if name in ("segment", "proposal", "run"):
             layers.show_segmentation(self.viewer, project)
         if name in ("measure", "report", "run") and (project.tables / "particles.csv").exists():
             self._open_measure_dock()
@@ -391,6 +398,12 @@ class WorkflowDock(QWidget):
         from napari_slagseg.widgets.launch import add_measure_dock
 
         add_measure_dock(self.viewer)
+
+    def open_proofread_dock(self) -> None:
+        """Correct particles by hand."""
+        from napari_slagseg.widgets.launch import add_proofread_dock
+
+        add_proofread_dock(self.viewer)
 
     def open_alignment_dock(self, landmarks: bool = False) -> None:
         """Show map and CT together, to look at the fit and to steer it."""

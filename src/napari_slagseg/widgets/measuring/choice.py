@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,4 +55,14 @@ class Choice(QObject):
         self.set(())
 
 
-__all__ = ["CHOSEN_COLOUR", "Choice"]
+_CHOICES: WeakKeyDictionary[object, Choice] = WeakKeyDictionary()
+
+
+def choice_of(viewer: object) -> Choice:
+    """The one choice of a viewer's docks, made on first use."""
+    if viewer not in _CHOICES:
+        _CHOICES[viewer] = Choice()
+    return _CHOICES[viewer]
+
+
+__all__ = ["CHOSEN_COLOUR", "Choice", "choice_of"]

@@ -76,6 +76,10 @@ class LookedUp:
         """Numbers at the places of three ranges."""
         return self.lookup.of(self.source.read(ranges))
 
+    def forget(self, ranges: Ranges) -> None:
+        """Keep nothing of a part that was read before: it has changed."""
+        self.source.forget(ranges)
+
 
 def looked_up(layer: Labels, lookup: Lookup) -> tuple[list[LazyArray], Arrivals]:
     """Levels of a labels layer as numbers; they share the chunks that the layer keeps."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ CHOSEN_LAYER = "chosen particles"
 COLOURS = "viridis"
 STEPS = 254
 """Colours of the scale; one more is for particles without a value."""
+
+_IN_3D = (CHOSEN_COLOUR, "#4fd8ff", "#ffd92f", "#8cff4f", "#ff8c4f", "#c08cff")
 
 NO_VALUE = (0.5, 0.5, 0.5, 1.0)
 
@@ -73,9 +76,19 @@ class ParticleViews:
     """
 
     def __init__(self, viewer: napari.Viewer) -> None:
-        self.viewer = viewer
+        self._viewer = weakref.ref(viewer)
         self._coloured, self._chosen = Lookup(), Lookup()
+        self._filled = False
         viewer.layers.events.removed.connect(self._removed)
+        viewer.dims.events.ndisplay.connect(self._turned, position="first")
+
+    @property
+    def viewer(self) -> napari.Viewer:
+        """The viewer that it draws in."""
+        viewer = self._viewer()
+        if viewer is None:
+            raise RuntimeError("the viewer was closed")
+        return viewer
 
     @property
     def particles(self) -> Labels | None:
@@ -131,19 +144,37 @@ class ParticleViews:
         if there:
             layer = self.viewer.layers[CHOSEN_LAYER]
         else:
-            colours: dict[int | None, Any] = {None: CHOSEN_COLOUR, 0: (0, 0, 0, 0)}
-            colours.update(dict.fromkeys(range(1, 251), CHOSEN_COLOUR))
             layer = self._add(
                 CHOSEN_LAYER,
                 self._chosen,
                 opacity=0.9,
-                colormap=DirectLabelColormap(color_dict=colours),
+                colormap=self._chosen_colours(),
+                # in 3D they are seen through those in front of them
+                blending="translucent_no_depth",
             )
-        contour = 0 if filled else 1
+        self._filled = filled
+        contour = self._contour()
         if layer.contour != contour:
             layer.contour = contour
         elif there:
             layer.refresh(extent=False)
+
+    def _contour(self) -> int:
+        """Width of the outlines: there are none in 3D, which napari warns of at every drawing."""
+        return 0 if self._filled or self.viewer.dims.ndisplay == 3 else 1
+
+    def _chosen_colours(self) -> DirectLabelColormap:
+        """One colour for all outlines; in 3D, where they are filled, several to tell them apart."""
+        shown = _IN_3D if self.viewer.dims.ndisplay == 3 else (CHOSEN_COLOUR,)
+        colours: dict[int | None, Any] = {None: CHOSEN_COLOUR, 0: (0, 0, 0, 0)}
+        colours.update({i: shown[(i - 1) % len(shown)] for i in range(1, 251)})
+        return DirectLabelColormap(color_dict=colours)
+
+    def _turned(self, _: object) -> None:
+        if CHOSEN_LAYER in self.viewer.layers:
+            layer = self.viewer.layers[CHOSEN_LAYER]
+            layer.contour = self._contour()
+            layer.colormap = self._chosen_colours()
 
     def label_under(self, position: Any) -> int:
         """Particle at a place in the world, read from the level that is shown of the colours."""
@@ -190,6 +221,17 @@ class ParticleViews:
     def close(self) -> None:
         """Stop listening to the viewer."""
         self.viewer.layers.events.removed.disconnect(self._removed)
+        self.viewer.dims.events.ndisplay.disconnect(self._turned)
+
+
+_VIEWS: weakref.WeakKeyDictionary[object, ParticleViews] = weakref.WeakKeyDictionary()
+
+
+def views_of(viewer: napari.Viewer) -> ParticleViews:
+    """The one pair of layers that a viewer's docks share, made on first use."""
+    if viewer not in _VIEWS:
+        _VIEWS[viewer] = ParticleViews(viewer)
+    return _VIEWS[viewer]
 
 
 def _steps_in_words(name: str, scale: tuple[float, float]) -> pd.DataFrame:
@@ -208,4 +250,5 @@ __all__ = [
     "scale_of",
     "step_colours",
     "steps_of",
+    "views_of",
 ]

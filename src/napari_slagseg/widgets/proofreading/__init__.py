@@ -1,0 +1,1 @@
+"""Correcting particles and phases in the viewer."""
