@@ -27,6 +27,7 @@ ALL: dict[str, tuple[list[str], list[str]]] = {
     "training": ([], ["--sizes", "tiny", "--steps", "4", "--rounds", "1", "--edge", "96"]),
     "growth": ([], ["--edges", "64", "128", "--scaling-edge", "128"]),
     "suspects": (["--seeds", "20", "21", "22", "23", "24", "25"], ["--seeds", "20"]),
+    "edits_by_hand": ([], ["--edges", "128", "--rounds", "1"]),
     "edit_latency": ([], ["--edges", "128", "--edits", "8"]),
     "edit_operations": ([], ["--edge", "40", "--repeats", "3"]),
     "viewing": (

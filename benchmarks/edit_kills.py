@@ -8,6 +8,9 @@ writing the number of steps in the journal into a pipe after each. It is killed
 history is opened again: it must hold every acknowledged step and at most one more, and the
 arrays must equal those of the same steps on plain arrays in memory, bit for bit. The next
 child goes on from there.
+
+The child stores the edited chunks after every few steps, in a thread, so that kills come while
+they are written; those that it left are what the history is opened from.
 """
 
 from __future__ import annotations
@@ -30,6 +33,9 @@ from napari_slagseg.project.edits import EditJournal, History
 from napari_slagseg.project.lock import ProjectLock
 
 SHAPE = (96, 100, 130)
+STORE_EVERY = 3
+"""Steps after which the child stores the edited chunks."""
+
 STARTING = 0.2
 """Share of the kills that come as the child opens the history or does its first step."""
 
@@ -50,7 +56,9 @@ def opened(folder: Path, lock: ProjectLock | None = None) -> History:
 
     volumes = {name: EditedVolume(array, name) for name, array in base().items()}
     journal = EditJournal(folder / "edits" / "journal.slg")
-    return History(journal, volumes, require_lock=require_lock, largest_label=1000)
+    return History(
+        journal, volumes, require_lock=require_lock, largest_label=1000, store_every=STORE_EVERY
+    )
 
 
 def planned(number: int, seed: int) -> tuple[str, tuple[slice, ...], int, np.ndarray]:
@@ -138,11 +146,14 @@ class Round:
         Steps that the child had acknowledged, and those that the journal holds.
     cut : int
         Bytes of a half-written record.
+    stored : bool
+        Whether opening began with stored chunks.
     """
 
     acknowledged: int
     found: int
     cut: int
+    stored: bool
 
 
 def kill_once(folder: Path, seed: int, chance: random.Random, before: int) -> Round:
@@ -172,7 +183,8 @@ def kill_once(folder: Path, seed: int, chance: random.Random, before: int) -> Ro
     history = opened(folder)
     size = history.journal.size if history.journal.exists else 0
     whole = history.journal.whole_size() if history.journal.exists else 0
-    return Round(acknowledged, steps_in(history), size - whole)
+    steps = steps_in(history)
+    return Round(acknowledged, steps, size - whole, history.unstored < steps)
 
 
 def run(folder: Path, kills: int, seed: int) -> list[Round]:
@@ -209,7 +221,8 @@ def main(argv: list[str] | None = None) -> None:
     print(
         f"{len(rounds)} kills, {rounds[-1].found} steps: none lost, all arrays as they should be; "
         f"{sum(r.found > r.acknowledged for r in rounds)} times the step in hand was on disk but "
-        f"not yet acknowledged, {sum(r.cut > 0 for r in rounds)} times a record was half written"
+        f"not yet acknowledged, {sum(r.cut > 0 for r in rounds)} times a record was half written; "
+        f"{sum(r.stored for r in rounds)} times stored chunks were there to begin with"
     )
 
 

@@ -6,7 +6,8 @@ The particle, a ball of 100 voxels across, is at another place for every edit of
 balls; an edit gives one half of it a new label, as a split does. Timed is all that comes after
 the new labels of the box are known: the delta, its record in the journal (with the wait for
 the disk), the overlay; so is taking it back, which reads the journal, and what a plain append
-and fsync of as many bytes takes on the same disk, to be subtracted in the mind. *First* edits
+and fsync of as many bytes takes on the same disk, to be subtracted in the mind.
+`benchmarks.edits_by_hand` times whole edits, of every kind. *First* edits
 copy their chunks from the base, *later* ones find them copied. `--zarr` adds a sharded OME-Zarr
 store as the base. The volumes in memory are made of one period of balls, so that a large one
 takes no longer to make than to fill.
@@ -18,6 +19,7 @@ tracemalloc over all edits, without the overlay, which is shown by itself).
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import tempfile
 import time
@@ -155,20 +157,26 @@ def measure(name: str, base: VolumeLike, folder: Path, edits: int) -> None:
     )
 
 
-def history_bytes(base: VolumeLike, folder: Path, edits: int = 20) -> float:
+def history_bytes(base: VolumeLike, folder: Path, edits: int = 100) -> float:
     """Bytes that an edit leaves in the process besides the overlay."""
     volume = EditedVolume(base)
     path = folder / "traced.slg"
     path.unlink(missing_ok=True)
     history = History(
-        EditJournal(path), {"particles": volume}, require_lock=lambda: None, largest_label=10**6
+        EditJournal(path),
+        {"particles": volume},
+        require_lock=lambda: None,
+        largest_label=10**6,
+        store_every=0,
     )
     start = ((PERIOD - ACROSS) // 2,) * 3
     tracemalloc.start()
     split(history, start)()
+    gc.collect()
     before = tracemalloc.get_traced_memory()[0]
     for _ in range(edits):
         split(history, start)()
+    gc.collect()
     grown = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     return grown / edits
