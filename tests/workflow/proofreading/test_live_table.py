@@ -197,6 +197,47 @@ def test_rows_are_described_while_edits_go_on(reader, live):
     check_equal(live.catch_up(), fresh(reader, live.table))
 
 
+def meanwhile(monkeypatch, reader, label, edit):
+    """Make an edit right after a particle's box was looked up for the first time."""
+    ask, asked = reader.boxes.get, []
+
+    def get(n):
+        found = ask(n)
+        if n == label and not asked:
+            asked.append(n)
+            edit()
+        return found
+
+    monkeypatch.setattr(reader.boxes, "get", get)
+    return asked
+
+
+def test_a_particle_that_goes_while_it_is_described(reader, live, monkeypatch):
+    reader.relabel_region((19, 22, 6), 1)
+    asked = meanwhile(monkeypatch, reader, 5, lambda: reader.delete([5]))
+    live.catch_up()
+    assert asked == [5]
+    assert 5 not in live.catch_up().frame["label"].to_numpy()
+    assert not live.stale
+    check_equal(live.table, fresh(reader, live.table))
+
+
+@pytest.mark.parametrize("change", ["deleted", "cut"])
+def test_a_particle_that_is_edited_while_the_version_is_checked(
+    project, reader, measured, monkeypatch, change
+):
+    live = LiveTable(reader, measured())
+    reader.delete([5])
+    edits = {
+        "deleted": lambda: reader.delete([2]),
+        "cut": lambda: reader.paint(*stroke(reader, "particles", (14, 4, 4), (1, 8, 6), 0)),
+    }
+    asked = meanwhile(monkeypatch, reader, 2, edits[change])
+    live.catch_up()
+    assert asked == [2]
+    check_equal(live.catch_up(), fresh(reader, live.table))
+
+
 def test_a_table_of_a_version_that_counts_differently(reader, measured):
     table = measured()
     table.frame["solidity"] *= 0.99

@@ -201,8 +201,14 @@ class LiveTable:
         was = untouched_row(self._table.frame, touched)
         for label in was["label"].tolist():
             for now in self._described(label):
+                if self._waits(label):  # edited while it was read: another one is looked at
+                    return self._check_version({*touched, label})
                 check_same_version(was, now.frame)
         self._checked = True
+
+    def _waits(self, label: int) -> bool:
+        with self._noting:
+            return label in self._waiting
 
     def _described(self, label: int) -> list[ParticleTable]:
         """Row of a particle; none if there is no such particle (any more)."""
