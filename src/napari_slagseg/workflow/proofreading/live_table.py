@@ -201,9 +201,10 @@ class LiveTable:
         was = untouched_row(self._table.frame, touched)
         for label in was["label"].tolist():
             for now in self._described(label):
-                if self._waits(label):  # edited while it was read: another one is looked at
-                    return self._check_version({*touched, label})
-                check_same_version(was, now.frame)
+                if not self._waits(label):
+                    check_same_version(was, now.frame)
+                else:  # edited while it was read: another one is looked at
+                    self._check_version({*touched, label})
         self._checked = True
 
     def _waits(self, label: int) -> bool:
