@@ -5,10 +5,11 @@ import json
 import pytest
 
 from napari_slagseg import io
-from napari_slagseg.cli.teach import change_line, score_lines
+from napari_slagseg.cli.teach import score_lines
 from napari_slagseg.project import Project
 from napari_slagseg.workflow.proofreading.conflicts import Conflict, write_conflicts
-from napari_slagseg.workflow.proofreading.proposing import VERSIONS, proposal_edits
+from napari_slagseg.workflow.proofreading.proposal_words import VERSIONS, change_sentence
+from napari_slagseg.workflow.proofreading.proposing import proposal_edits
 
 SCORES = {
     name: {
@@ -82,4 +83,4 @@ def test_lines():
     assert lines[1].split() == [
         "trained", "on:", "present,", "as", "segmented", "0.500", "0.250", "0.125", "–",
     ]  # fmt: skip
-    assert change_line(CHANGES).endswith("1 of 3 are gone.")
+    assert change_sentence(CHANGES).endswith("1 of 3 are gone.")

@@ -69,12 +69,13 @@ def _tell(console: Console, project: Project, message: str, warnings: tuple[str,
     """Show the proposal that waits."""
     from dataclasses import asdict
 
+    from napari_slagseg.workflow.proofreading.proposal_words import change_sentence
     from napari_slagseg.workflow.proofreading.proposing import proposal_conflicts
 
     found = project.proposal.found()
     conflicts = proposal_conflicts(project)
     lines = [message] if message else []
-    lines += [*score_lines(found["scores"]), change_line(found["changes"])]
+    lines += [*score_lines(found["scores"]), change_sentence(found["changes"])]
     lines += [f"{len(conflicts)} conflicts" + (":" if conflicts else ".")]
     lines += [
         f"  {c.place[0]}, {c.place[1]}, {c.place[2]} (z, y, x)  {c.sentence}"
@@ -97,30 +98,10 @@ def _tell(console: Console, project: Project, message: str, warnings: tuple[str,
 
 def score_lines(scores: Mapping[str, Any]) -> list[str]:
     """Scores on known truth as a table, one row for each part and version."""
-    from napari_slagseg.workflow.proofreading.proposing import (
-        SHOWN_SCORES,
-        VERSION_WORDS,
-        shown_score,
-    )
+    from napari_slagseg.workflow.proofreading.proposal_words import SHOWN_SCORES, score_rows
 
-    heads = "".join(f"{words:>11}" for words in SHOWN_SCORES.values())
-    lines = [f"{'scores on known truth':<36}{heads}"]
-    for part, said in (("held_out", "held out"), ("training", "trained on")):
-        for version, words in VERSION_WORDS.items():
-            found = scores[version].get(part)
-            if found is not None:
-                numbers = "".join(f"{shown_score(found['particles'][n]):>11}" for n in SHOWN_SCORES)
-                lines.append(f"{said + ': ' + words:<36}{numbers}")
-    return lines
+    rows = [["scores on known truth", *SHOWN_SCORES.values()], *score_rows(scores)]
+    return [f"{name:<36}" + "".join(f"{text:>11}" for text in found) for name, *found in rows]
 
 
-def change_line(changes: Mapping[str, int]) -> str:
-    """How many particles stayed and changed, in a sentence."""
-    return (
-        f"Of {changes['after']:,} particles {changes['unchanged']:,} are as they were, "
-        f"{changes['changed']:,} changed and {changes['new']:,} are new; {changes['gone']:,} of "
-        f"{changes['before']:,} are gone."
-    )
-
-
-__all__ = ["change_line", "score_lines", "teach"]
+__all__ = ["score_lines", "teach"]

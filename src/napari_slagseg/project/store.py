@@ -91,7 +91,7 @@ class Project:
             self.segmentation_path,
             fingerprint=lambda: self.fingerprint(self.segmentation_path.name),
             lock=self.lock,
-            require_lock=self._require_lock,
+            require_lock=self.require_lock,
         )
 
     # -- making and opening ------------------------------------------------
@@ -310,7 +310,7 @@ class Project:
             self.landmarks_path(name),
             self.folder / "placed" / "history" / name,
             self.journal,
-            self._require_lock,
+            self.require_lock,
         )
 
     def ground_truth(self) -> GroundTruth:
@@ -436,7 +436,7 @@ class Project:
 
     def add_correction(self, correction: Correction) -> Path:
         """Store one more set of painted errors; one of the same origin is replaced."""
-        self._require_lock()
+        self.require_lock()
         if not correction.teaches:
             raise SlagsegError("Nothing is painted on the error layer: there is nothing to add.")
         path = self.folder / "corrections" / self.correction_name(correction.origin)
@@ -485,11 +485,17 @@ class Project:
 
     def save_record(self, record: StepRecord) -> None:
         """Store the record of a finished step."""
-        self._require_lock()
+        self.require_lock()
         write_record(self.folder / "steps" / f"{record.step}.json", record)
         self.journal.append("step", step=record.step, seconds=record.seconds)
 
-    def _require_lock(self) -> None:
+    def require_lock(self) -> None:
+        """Refuse to write for who does not hold the project's lock.
+
+        Raises
+        ------
+        RuntimeError
+        """
         if not self.lock.held:
             raise RuntimeError("write to a project inside 'with project.writing():'")
 

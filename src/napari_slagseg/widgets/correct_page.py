@@ -99,11 +99,7 @@ class CorrectPage(QWidget):
         )
 
     def _project(self) -> Project:
-        project = self.session.project
-        if project is None:
-            raise SlagsegError("Open a project first.")
-        if not self.session.writable:
-            raise SlagsegError(self.session.read_only_reason)
+        project = self.session.writable_project()
         if not project.segmentation_path.exists():
             raise SlagsegError("There is no segmentation to correct yet. Run 'Segment' first.")
         return project

@@ -80,6 +80,20 @@ class Session:
         """Whether a project is open and this process may write to it."""
         return self.project is not None and not self.read_only_reason
 
+    def writable_project(self) -> Project:
+        """The open project, to be written to.
+
+        Raises
+        ------
+        SlagsegError
+            If none is open, or another process writes to it.
+        """
+        if self.project is None:
+            raise SlagsegError("Open a project first.")
+        if not self.writable:
+            raise SlagsegError(self.read_only_reason)
+        return self.project
+
     def volume(self) -> Volume:
         """CT of the open project, read once."""
         if self.project is None:

@@ -73,15 +73,6 @@ def run(
     truth = split(project.ground_truth(), project)[0] if _has_truth(project) else None
     table = load_network(members["phase"][-1]).card.table.with_target(project.description.target)
 
-    def attributes(found: Segmented) -> dict[str, Any]:
-        return {
-            ID: uuid.uuid4().hex,
-            LARGEST: found.counts.n_particles,
-            "phase_table": table_to_json(table),
-            "threshold": found.choice.threshold,
-            "predicted_with": dict(found.predicted_with),
-        }
-
     depends_on: dict[str, Any] = dict(_inputs(project))
     for kind, folders in members.items():
         depends_on[f"{kind} network"] = [project.weights_fingerprint(run) for run in folders]
@@ -94,7 +85,7 @@ def run(
         members,
         config,
         depends_on=depends_on,
-        attributes=attributes,
+        attributes=lambda found: attributes_of(found, table),
         truth=truth,
         resources=resources,
         progress=progress,
@@ -123,6 +114,17 @@ def run(
         f"{choice.threshold:g}.",
         warnings=warnings,
     )
+
+
+def attributes_of(found: Segmented, table: PhaseTable) -> dict[str, Any]:
+    """What a new segmentation says of itself, JSON values."""
+    return {
+        ID: uuid.uuid4().hex,
+        LARGEST: found.counts.n_particles,
+        "phase_table": table_to_json(table),
+        "threshold": found.choice.threshold,
+        "predicted_with": dict(found.predicted_with),
+    }
 
 
 def _edits_left_behind(project: Project) -> tuple[str, ...]:
@@ -227,6 +229,7 @@ STEP = Step(
 
 __all__ = [
     "STEP",
+    "attributes_of",
     "marker_threshold",
     "newest_runs",
     "run",

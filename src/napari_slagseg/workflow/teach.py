@@ -7,7 +7,6 @@ got worse changes nothing.
 from __future__ import annotations
 
 import time
-import uuid
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,6 @@ from napari_slagseg.networks.preview_file import PreviewBoxes, boxes_around
 from napari_slagseg.networks.settings import EPOCHS, TrainingSettings
 from napari_slagseg.project import Correction, Project, StepRecord
 from napari_slagseg.project.corrections import write_correction
-from napari_slagseg.project.edits.segmented import ID, LARGEST
 from napari_slagseg.project.journal import now
 from napari_slagseg.workflow import annotate, segment, train
 from napari_slagseg.workflow.blockwise import Resources
@@ -247,7 +245,7 @@ def lesson_of(project: Project, progress: Progress, cancel: CancelToken | None =
 def _painted_since(project: Project) -> bool:
     """Whether errors were painted that the latest network has not seen."""
     latest = project.model_folder("particle")
-    note = {} if latest is None else train._note(latest)
+    note = {} if latest is None else train.run_note(latest)
     return len(project.corrections()) > int(note.get("corrections", 0))
 
 
@@ -273,7 +271,7 @@ def settings_of(project: Project, config: TeachConfig, initial: Path) -> Trainin
     """Settings of the training: those that the network was trained with before, but for some."""
     before = last_config(project, train.TRAIN_PARTICLE)
     assert isinstance(before, TrainConfig)
-    size = train._note(initial).get("size", before.size)
+    size = train.run_note(initial).get("size", before.size)
     rate = min(before.learning_rate, LARGEST_RATE)
     usual = EPOCHS["particle"][1] if before.epochs is None else before.epochs
     made = before.model_copy(
@@ -420,17 +418,6 @@ def _segment(
             "predicted_with": dict(found.predicted_with),
         }
 
-    def attributes_of(found: Segmented) -> dict[str, Any]:
-        return {
-            ID: uuid.uuid4().hex,
-            LARGEST: found.counts.n_particles,
-            "phase_table": segment.table_to_json(table),
-            "threshold": found.choice.threshold,
-            "predicted_with": dict(found.predicted_with),
-            "taught": key,
-            "note": note(found),
-        }
-
     found = segment_to(
         project,
         proposal.segmentation,
@@ -438,7 +425,11 @@ def _segment(
         networks,
         config.model_copy(update={"ensemble": 1}),
         depends_on={**inputs, "taught": key},
-        attributes=attributes_of,
+        attributes=lambda found: {
+            **segment.attributes_of(found, table),
+            "taught": key,
+            "note": note(found),
+        },
         truth=training,
         resources=resources,
         progress=part_of(progress, LEARNT, SEGMENTED),
@@ -459,32 +450,28 @@ def _records(
     """Records of the steps whose results the proposal brings, once it is taken."""
     versions, summary = installed_versions(), {"taught": True, "warnings": []}
 
-    def record(step: str, values: dict[str, Any], reads: dict[str, str]) -> StepRecord:
+    def record(step: str, values: dict[str, Any], reads: dict[str, str], **more: Any) -> StepRecord:
         return StepRecord(
             step=step, config=values, inputs=reads, started=now(), seconds=0.0, versions=versions,
-            summary=summary,
+            summary={**summary, **more},
         )  # fmt: skip
 
     truth_config = last_config(project, annotate.STEP)
     train_config = last_config(project, train.TRAIN_PARTICLE)
-    particle = {**summary, "particles": note["particles"], "threshold": note["threshold"]}
     segmented = record(
         "segment",
         of_segmenting.model_copy(update={"particle_run": None, "ensemble": 1}).model_dump(
             mode="json"
         ),
         note["segment_inputs"],
+        particles=note["particles"],
+        threshold=note["threshold"],
     )
     return [
         record("annotate", truth_config.model_dump(mode="json"), annotate.STEP.inputs(project)),
         record("train-particle", train_config.model_dump(mode="json"), inputs),
-        replace_summary(segmented, particle),
+        segmented,
     ]
-
-
-def replace_summary(record: StepRecord, summary: dict[str, Any]) -> StepRecord:
-    """The record with another summary."""
-    return record.model_copy(update={"summary": summary})
 
 
 def worse(scores: dict[str, Any]) -> tuple[str, ...]:

@@ -49,7 +49,8 @@ def _inputs(project: Project, kind: NetworkKind) -> dict[str, str]:
     }
 
 
-def _note(folder: Path) -> dict[str, Any]:
+def run_note(folder: Path) -> dict[str, Any]:
+    """What was noted of a training run when it began; empty where nothing was."""
     note = folder / "run.json"
     return io.read_json(note, "the note of a training run") if note.is_file() else {}
 
@@ -69,7 +70,7 @@ def teacher_folder(project: Project, kind: NetworkKind, config: TrainConfig) -> 
     trained = project.trained_runs(kind)
     if config.teacher == "latest":
         own = SIZES[config.size][0]
-        wider = [f for f in trained if SIZES.get(_note(f).get("size", ""), (0,))[0] > own]
+        wider = [f for f in trained if SIZES.get(run_note(f).get("size", ""), (0,))[0] > own]
         if not wider:
             raise SlagsegError(
                 f"Project {project.folder} has no trained {kind} network that is wider than "
@@ -109,7 +110,7 @@ def _first_run(
     if kind != "particle":
         return None
     for folder in reversed(project.model_runs(kind)):
-        note = _note(folder)
+        note = run_note(folder)
         if has_weights(folder) and note.get("size") == config.size:
             return folder if corrections > int(note.get("corrections", 0)) else None
     return None
@@ -130,7 +131,7 @@ def _run_folder(
     """
     key = _key(project, kind, config, teacher)
     for folder in reversed(project.model_runs(kind)):
-        content = _note(folder)
+        content = run_note(folder)
         if not content:
             continue
         if content.get("key") == key:

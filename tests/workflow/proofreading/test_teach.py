@@ -23,8 +23,8 @@ from napari_slagseg.project import Correction, Project
 from napari_slagseg.project import proposal as proposal_module
 from napari_slagseg.workflow import STEPS, TeachConfig, annotate, make_config, run_step, states
 from napari_slagseg.workflow.proofreading import Proofreader
+from napari_slagseg.workflow.proofreading.proposal_words import VERSIONS
 from napari_slagseg.workflow.proofreading.proposing import (
-    VERSIONS,
     accept_proposal,
     discard_proposal,
     proposal_conflicts,

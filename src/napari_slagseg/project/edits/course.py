@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from sys import intern
 
@@ -137,15 +136,40 @@ class Course:
 
     def digest(self) -> str:
         """Of the edits that changed voxels and hold; empty where there are none."""
-        return digest_of(self.done)
+        digest = Digest()
+        for entry in self.done:
+            digest.add(entry)
+        return digest.text
 
 
-def digest_of(done: Sequence[Entry]) -> str:
-    """Short fingerprint of the actions that changed voxels; empty where none did."""
-    names = [entry.id for entry in done if entry.touches]
-    if not names:
-        return ""
-    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:DIGITS]
+class Digest:
+    """Short fingerprint of actions, grown by one after the other; those without voxels count not.
+
+    Examples
+    --------
+    >>> Digest().text
+    ''
+    """
+
+    def __init__(self) -> None:
+        self._hashed, self.count = hashlib.sha256(), 0
+
+    def add(self, entry: Entry) -> None:
+        """Take the next action into account."""
+        if entry.touches:
+            self._hashed.update((b"\n" if self.count else b"") + entry.id.encode())
+            self.count += 1
+
+    def copy(self) -> Digest:
+        """One that grows on its own."""
+        made = Digest()
+        made._hashed, made.count = self._hashed.copy(), self.count
+        return made
+
+    @property
+    def text(self) -> str:
+        """The fingerprint; empty as long as no action changed voxels."""
+        return self._hashed.hexdigest()[:DIGITS] if self.count else ""
 
 
-__all__ = ["Course", "Entry", "digest_of"]
+__all__ = ["Course", "Digest", "Entry"]

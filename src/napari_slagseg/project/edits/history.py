@@ -140,6 +140,11 @@ class History:
             self._known_largest = True
         return self._course.largest
 
+    @property
+    def count(self) -> int:
+        """How many actions that changed voxels hold."""
+        return sum(entry.touches for entry in self._course.done)
+
     def digest(self) -> str:
         """Of the edits that changed voxels and hold; empty where there are none."""
         return self._course.digest()

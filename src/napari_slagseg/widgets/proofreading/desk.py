@@ -89,7 +89,7 @@ class Desk(QObject):
     went = Signal(int)
     _came = Signal(object, object)
     _ended = Signal(str, object)
-    _made = Signal(object, object, object)
+    _made = Signal(object, object)
 
     def __init__(self, viewer: napari.Viewer) -> None:
         super().__init__()
@@ -162,12 +162,12 @@ class Desk(QObject):
             made = Proofreader(of[0])
             made.prepare()
             self._counted = len(made.boxes.arrays()[0])
-        except Exception as error:
-            self._made.emit(of, None, error)
+        except Exception:
+            self._made.emit(of, None)
             raise
-        self._made.emit(of, made, None)
+        self._made.emit(of, made)
 
-    def _opened(self, of: object, made: Proofreader | None, _: object) -> None:
+    def _opened(self, of: object, made: Proofreader | None) -> None:
         if of != self._of:
             return
         self._opening = False

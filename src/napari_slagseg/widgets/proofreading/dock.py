@@ -372,7 +372,7 @@ class ProofreadDock(QWidget):
         if proofreader is None:
             self.about.setText(f"<i>{escape(self.desk.refusal or 'A moment…')}</i>")
             return
-        count, edits = self.desk.particles, sum(e.touches for e in proofreader.history.done)
+        count, edits = self.desk.particles, proofreader.history.count
         self.about.setText(
             f"<b>{count:,} particle{'' if count == 1 else 's'}</b>, {edits:,} "
             f"edit{'' if edits == 1 else 's'}"

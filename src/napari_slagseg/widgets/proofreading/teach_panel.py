@@ -28,12 +28,12 @@ from napari_slagseg.widgets.proofreading.preview_layers import hide_preview, sho
 from napari_slagseg.workflow import STEPS, TeachConfig, last_config, make_config
 from napari_slagseg.workflow.proofreading import Proofreader
 from napari_slagseg.workflow.proofreading.conflicts import Conflict
-from napari_slagseg.workflow.proofreading.proposing import (
+from napari_slagseg.workflow.proofreading.proposal_words import (
     SHOWN_SCORES,
-    VERSION_WORDS,
-    proposal_conflicts,
-    shown_score,
+    change_sentence,
+    score_rows,
 )
+from napari_slagseg.workflow.proofreading.proposing import proposal_conflicts
 from napari_slagseg.workflow.teach import lesson_of, worse
 
 if TYPE_CHECKING:
@@ -48,7 +48,6 @@ _INTRO = (
     "your particles stay as they are in it."
 )
 _CURVE = "#56b4e9"
-_PARTS = (("held_out", "held out"), ("training", "trained on"))
 
 
 class TeachPanel(QWidget):
@@ -171,7 +170,7 @@ class TeachPanel(QWidget):
         if reader is None:
             self.count.setText("There are no edits to learn from yet.")
             return
-        edits, kept = len(reader.history.done), len(reader.kept())
+        edits, kept = reader.history.count, len(reader.kept())
         self.count.setText(
             f"{edits:,} edit{'' if edits == 1 else 's'}; {kept:,} particle"
             f"{'' if kept == 1 else 's'} that a new segmentation leaves as they are."
@@ -198,18 +197,10 @@ class TeachPanel(QWidget):
 
     # -- training --------------------------------------------------------------------
 
-    def _project(self) -> Project:
-        project = self.session.project
-        if project is None:
-            raise SlagsegError("Open a project first.")
-        if not self.session.writable:
-            raise SlagsegError(self.session.read_only_reason)
-        return project
-
     def train(self) -> None:
         """Ask for the training."""
         try:
-            self._project()
+            self.session.writable_project()
             config = make_config(STEPS["teach"], self.form.values())
         except SlagsegError as error:
             self.failed.emit(str(error))
@@ -275,7 +266,7 @@ class TeachPanel(QWidget):
     def answer(self, word: str) -> None:
         """Take the new segmentation, or keep the old one."""
         try:
-            self._project()
+            self.session.writable_project()
         except SlagsegError as error:
             self.failed.emit(str(error))
             return
@@ -301,25 +292,9 @@ class TeachPanel(QWidget):
         self.session.results_changed.disconnect(self._results_changed)
 
 
-def score_rows(scores: dict[str, Any]) -> list[list[str]]:
-    """Rows of the table before and after, held-out truth first."""
-    return [
-        [
-            f"{said}: {words}",
-            *(shown_score(scores[version][part]["particles"][name]) for name in SHOWN_SCORES),
-        ]
-        for part, said in _PARTS
-        for version, words in VERSION_WORDS.items()
-        if part in scores[version]
-    ]
-
-
 def _verdict(found: dict[str, Any], conflicts: int) -> str:
-    changes = found["changes"]
     lines = [
-        f"<b>A new segmentation waits.</b> Of {changes['after']:,} particles "
-        f"{changes['unchanged']:,} are as they were, {changes['changed']:,} changed and "
-        f"{changes['new']:,} are new; {changes['gone']:,} of {changes['before']:,} are gone. "
+        f"<b>A new segmentation waits.</b> {change_sentence(found['changes'])} "
         f"{conflicts:,} conflict{'' if conflicts == 1 else 's'} with your particles."
     ]
     lines += [f"<span style='color:#d55e00'>{text}</span>" for text in worse(found["scores"])]
@@ -351,4 +326,4 @@ def _fill(table: QTableWidget, rows: list[list[str]]) -> None:
             table.setItem(i, k, item)
 
 
-__all__ = ["TeachPanel", "score_rows"]
+__all__ = ["TeachPanel"]

@@ -195,9 +195,7 @@ class Editing(Finding):
         low = [max(a.start, b.start) for a, b in zip(where, box)]
         high = [min(a.stop, b.stop) for a, b in zip(where, box)]
         source = tuple(slice(a - b.start, c - b.start) for a, c, b in zip(low, high, box))
-        if all(a >= b.start and c <= b.stop for a, c, b in zip(low, high, where)) and all(
-            a == b.start and c == b.stop for a, c, b in zip(low, high, where)
-        ):
+        if all(a == b.start and c == b.stop for a, c, b in zip(low, high, where)):
             return labels[source]
         found: NDArray[np.uint32] = np.asarray(self.particles[where])
         if all(a < c for a, c in zip(low, high)):

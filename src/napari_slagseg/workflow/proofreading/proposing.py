@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -23,52 +21,26 @@ from napari_slagseg.workflow.proofreading.conflicts import (
     read_conflicts,
     write_conflicts,
 )
+from napari_slagseg.workflow.proofreading.proposal_words import VERSIONS
 from napari_slagseg.workflow.report import scores_of
-
-VERSION_WORDS = {
-    "present": "present, as segmented",
-    "present_edited": "present, with edits",
-    "proposal": "new, as segmented",
-    "proposal_edited": "new, with edits",
-}
-"""What is scored: the present segmentation and the proposed one, without and with hand edits."""
-
-VERSIONS = tuple(VERSION_WORDS)
-
-SHOWN_SCORES = {
-    "f1_match": "F1 match",
-    "f1_instance": "F1 inst.",
-    "merger_ratio": "mergers",
-    "splitter_ratio": "splitters",
-}
-"""Scores of particles that are worth showing, and their short names."""
-
-
-def shown_score(value: float | None) -> str:
-    """A score in three digits; a dash where there is none."""
-    return "–" if value is None or math.isnan(value) else f"{value:.3f}"
+from napari_slagseg.workflow.step import digest
 
 
 def edits_mark(history: History) -> str:
     """Short fingerprint of the actions that hold, locks and judgements included."""
-    names = "/".join(entry.id for entry in history.done)
-    return hashlib.sha256(names.encode()).hexdigest()[:32]
+    return digest([entry.id for entry in history.done])
 
 
 def proposal_edits(project: Project) -> SegmentationEdits:
     """Edits of the proposed segmentation."""
     proposal = project.proposal
 
-    def require_lock() -> None:
-        if not project.lock.held:
-            raise RuntimeError("write to a project inside 'with project.writing():'")
-
     return SegmentationEdits(
         proposal.edits,
         proposal.segmentation,
         fingerprint=lambda: io.fingerprint(proposal.segmentation),
         lock=project.lock,
-        require_lock=require_lock,
+        require_lock=project.require_lock,
     )
 
 
@@ -229,9 +201,6 @@ def _with_correction(record: StepRecord, project: Project, name: str) -> StepRec
 
 
 __all__ = [
-    "SHOWN_SCORES",
-    "VERSIONS",
-    "VERSION_WORDS",
     "accept_proposal",
     "compared",
     "discard_proposal",
@@ -239,5 +208,4 @@ __all__ = [
     "lay_edits_on_proposal",
     "proposal_conflicts",
     "proposal_edits",
-    "shown_score",
 ]

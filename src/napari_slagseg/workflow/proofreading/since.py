@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 
 from napari_slagseg.data import SlagsegError
 from napari_slagseg.project.edits import Entry, History
-from napari_slagseg.project.edits.course import DIGITS, Course
+from napari_slagseg.project.edits.course import Course, Digest
 
 
 def entries_since(history: History, digest: str) -> list[Entry] | None:
@@ -41,11 +40,11 @@ def _after_prefix(done: Sequence[Entry], digest: str) -> list[Entry] | None:
     touching = [e for e in done if e.touches]
     if not digest:
         return touching
-    growing = hashlib.sha256()
-    for count, entry in enumerate(touching, start=1):
-        growing.update(entry.id.encode() if count == 1 else b"\n" + entry.id.encode())
-        if growing.hexdigest()[:DIGITS] == digest:
-            return touching[count:]
+    growing = Digest()
+    for entry in touching:
+        growing.add(entry)
+        if growing.text == digest:
+            return touching[growing.count :]
     return None
 
 
@@ -56,7 +55,7 @@ def _from_the_journal(history: History, digest: str) -> list[Entry] | None:
     """
     now = [e for e in history.done if e.touches]
     course = Course()
-    digests = [hashlib.sha256()]
+    digests = [Digest()]
     held: list[Entry] = []
     then: list[Entry] | None = None
     try:
@@ -68,12 +67,10 @@ def _from_the_journal(history: History, digest: str) -> list[Entry] | None:
                 digests.pop()
             for entry in touching[len(held) :]:
                 growing = digests[-1].copy()
-                if entry.touches:
-                    first = not any(e.touches for e in held)
-                    growing.update(entry.id.encode() if first else b"\n" + entry.id.encode())
+                growing.add(entry)
                 held.append(entry)
                 digests.append(growing)
-            if digests[-1].hexdigest()[:DIGITS] == digest:
+            if digests[-1].text == digest:
                 then = [e for e in held if e.touches]
     except (SlagsegError, KeyError, TypeError, ValueError, IndexError):
         return None
