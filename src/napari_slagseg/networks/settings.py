@@ -62,7 +62,8 @@ class TrainingSettings:
         "auto", "cpu", "cuda" or a torch device.
     precision : {"auto", "fp32", "bf16", "fp16"}
         Of the convolutions; weights and loss are float32 always. "auto": on a GPU bfloat16, or
-        float16 with scaled gradients where the GPU has none; on a CPU float32.
+        float16 with scaled gradients where the GPU has none; on a CPU float32, where
+        bfloat16 is refused.
     threads : int or None
         CPU threads; None leaves torch's choice.
     loaders : int or None
