@@ -41,6 +41,7 @@ def describe_planes(
     table: PhaseTable,
     planes: Sequence[Plane],
     *,
+    numbers: Sequence[int] | None = None,
     pixel_um: float | None = None,
     erosion_pixels: int = 0,
     neighborhood: int = 4,
@@ -63,6 +64,8 @@ def describe_planes(
         With the target phase set.
     planes : sequence of Plane
         See `slice_planes`, `parallel_planes`, `random_planes`.
+    numbers : sequence of int, optional
+        What each plane is called in the column ``section``; by default its place in `planes`.
     pixel_um : float, optional
         Edge of a pixel. By default the voxels' own edges where all planes are perpendicular
         to the same axis, so that nothing is resampled; else the smallest edge of a voxel.
@@ -102,7 +105,8 @@ def describe_planes(
     pixel = pixel_edges(chosen, spacing, pixel_um)
     options = {"erosion_pixels": erosion_pixels, "neighborhood": neighborhood}
     tables = []
-    for number, plane in enumerate(chosen):
+    names = range(len(chosen)) if numbers is None else numbers
+    for done, (number, plane) in enumerate(zip(names, chosen, strict=True), start=1):
         stop_if_cancelled(cancel)
         grid = plane_grid(plane, tuple(particles.shape), spacing, pixel)
         if grid is None:
@@ -114,16 +118,21 @@ def describe_planes(
         (labels, ids), inside = sampled((particles, phases), grid)
         found = describe_plane(labels, ids, pixel, table, section=number, **options)
         tables.append(_with_border(found, labels, inside, grid))
-        progress(ProgressEvent("cutting with planes", (number + 1) / len(chosen)))
+        progress(ProgressEvent("cutting with planes", done / len(chosen)))
     return replace(
         tables[0],
         frame=joined([t.frame for t in tables]),
         contacts=joined([t.contacts for t in tables]),
-        notes={
-            "sections": f"{len(chosen)} planes",
-            "planes": "; ".join(f"{_numbers(p.normal)} at {p.offset:.6g} um" for p in chosen),
-        },
+        notes=plane_notes(chosen),
     )
+
+
+def plane_notes(planes: Sequence[Plane]) -> dict[str, str]:
+    """What the table of `describe_planes` says of its planes."""
+    return {
+        "sections": f"{len(planes)} planes",
+        "planes": "; ".join(f"{_numbers(p.normal)} at {p.offset:.6g} um" for p in planes),
+    }
 
 
 def _numbers(values: Sequence[float]) -> str:
@@ -199,4 +208,4 @@ def window_weights(
     return weights
 
 
-__all__ = ["describe_planes", "window_weights"]
+__all__ = ["describe_planes", "plane_notes", "window_weights"]

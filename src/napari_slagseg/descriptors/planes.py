@@ -123,6 +123,16 @@ def clipped(polygon: Floats, slope: ArrayLike, limit: float) -> Floats:
     return np.array(corners).reshape(-1, 2)
 
 
+def goes_through(plane: Plane, box: Sequence[slice], spacing: VoxelSize) -> bool:
+    """Whether a plane meets the voxels of a box (z, y, x), or touches them."""
+    normal, edges = np.asarray(plane.normal), np.asarray(spacing)
+    ends = np.array([[b.start - 0.5, b.stop - 0.5] for b in box]) * edges[:, None]
+    reach = normal[:, None] * ends
+    rounding = 1e-6 * float(edges.max())
+    low, high = reach.min(axis=1).sum() - rounding, reach.max(axis=1).sum() + rounding
+    return bool(low <= plane.offset <= high)
+
+
 def polygon_area(polygon: Floats) -> float:
     """Area of a polygon (n, 2)."""
     if len(polygon) < 3:
@@ -263,6 +273,7 @@ def random_planes(
 
 __all__ = [
     "Plane",
+    "goes_through",
     "parallel_planes",
     "polygon_area",
     "polygon_of",

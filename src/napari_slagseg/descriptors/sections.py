@@ -218,6 +218,11 @@ def _plane(volume: VolumeLike, axis: int, index: int) -> NDArray[np.integer]:
     return np.asarray(volume[box]).squeeze(axis)
 
 
+def slice_notes(axis: int, indices: Sequence[int]) -> dict[str, str]:
+    """What the table of `describe_sections` says of its planes."""
+    return {"section_axis": "zyx"[axis], "sections": ", ".join(map(str, indices))}
+
+
 def describe_sections(
     particles: VolumeLike,
     phases: VolumeLike,
@@ -308,7 +313,7 @@ def describe_sections(
         voxel_size_um=(1.0, row, column),
         table=table,
         dimension=2,
-        notes={"section_axis": "zyx"[axis], "sections": ", ".join(map(str, planes.tolist()))},
+        notes=slice_notes(axis, planes.tolist()),
     )
 
 
@@ -367,4 +372,5 @@ __all__ = [
     "describe_plane",
     "describe_sections",
     "evenly_spaced",
+    "slice_notes",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -124,7 +125,8 @@ class MeasureDock(QWidget):
         self.choice.changed.connect(self._show_choice)
         self.desk = desk_of(napari_viewer)
         self.following = Following(self.desk, self)
-        self.following.changed.connect(self._rows_changed)
+        self.following.changed.connect(partial(self._table_changed, "particles"))
+        self.following.sections_changed.connect(partial(self._table_changed, "sections"))
         self.following.begun.connect(self._mark_outdated)
         self.following.failed.connect(self._say_not_renewed)
         self.session.shows_choice = True
@@ -226,7 +228,8 @@ class MeasureDock(QWidget):
     @property
     def busy_now(self) -> bool:
         """Whether something is being computed or waits to be."""
-        return self.latest.busy or self.statistics.busy or self.following.stale
+        following = self.following.stale or self.following.sections_stale
+        return self.latest.busy or self.statistics.busy or following
 
     def _say_busy(self) -> None:
         self.busy.setVisible(self.busy_now)
@@ -255,7 +258,7 @@ class MeasureDock(QWidget):
     def _take_tables(self, tables: Tables) -> None:
         first = self.tables is None
         self.tables = tables
-        self.following.follow(tables.particles)
+        self.following.follow(tables.particles, tables.by_name.get("sections"))
         table = tables.particles
         names = [phase.name for phase in table.table if phase.id]
         before = tables.targets if first else self.filters.target.names
@@ -265,10 +268,10 @@ class MeasureDock(QWidget):
             self.filters.set_filters(tables.filters)
         self.recompute()
 
-    def _rows_changed(self, table: ParticleTable) -> None:
-        """Rows of edited particles were described again: all that is made of them follows."""
+    def _table_changed(self, name: str, table: ParticleTable) -> None:
+        """Rows of what was edited were described again: all that is made of them follows."""
         if self.tables is not None:
-            self.tables = replace(self.tables, by_name={**self.tables.by_name, "particles": table})
+            self.tables = replace(self.tables, by_name={**self.tables.by_name, name: table})
             self.recompute()
 
     def _mark_outdated(self) -> None:
@@ -288,6 +291,8 @@ class MeasureDock(QWidget):
     def _mark_renewed(self, names: Iterable[str]) -> None:
         if self.following.stale:
             return
+        if self.following.sections_stale:
+            names = [name for name in names if name not in RESULT_TABS]
         for i in range(self.tabs.count()):
             name = self.tabs.tabText(i).removesuffix(OUTDATED)
             if name in names:

@@ -20,7 +20,7 @@ from napari_slagseg.project import Project
 from napari_slagseg.project.edits import as_segmented
 from napari_slagseg.workflow.blockwise import BlockCosts, Resources, open_run
 from napari_slagseg.workflow.configs import MeasureConfig
-from napari_slagseg.workflow.measured_sections import measure_maps, measure_sections
+from napari_slagseg.workflow.measured_sections import SectionPlanes, measure_maps, measure_sections
 from napari_slagseg.workflow.phase_properties import ELEMENTS, element_shares, with_densities
 from napari_slagseg.workflow.segment import segmented_phase_table
 from napari_slagseg.workflow.sensitivity import measure_changed, remove_changed
@@ -119,9 +119,9 @@ def run(
         sections = measure_sections(
             particles,
             phases,
-            project.voxel_size_um,
             classes,
-            config,
+            SectionPlanes.of((z, y, x), project.voxel_size_um, config),
+            config.erosion_voxels,
             part_of(progress, ends[0], ends[1]),
             cancel,
         )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from napari_slagseg.data import (
     UNKNOWN,
+    Box,
     CancelToken,
     MineralMap,
     ParticleTable,
@@ -18,17 +19,23 @@ from napari_slagseg.data import (
     SlagsegError,
     VolumeLike,
     VoxelSize,
+    no_progress,
     stop_if_cancelled,
 )
 from napari_slagseg.data.joined_tables import joined
 from napari_slagseg.descriptors import (
+    Plane,
     describe_map,
     describe_planes,
     describe_sections,
     evenly_spaced,
     parallel_planes,
     random_planes,
+    slice_planes,
 )
+from napari_slagseg.descriptors.plane_sections import plane_notes
+from napari_slagseg.descriptors.planes import goes_through
+from napari_slagseg.descriptors.sections import slice_notes
 from napari_slagseg.workflow.configs import MeasureConfig
 from napari_slagseg.workflow.phase_properties import members_of_classes
 
@@ -58,47 +65,118 @@ def erosion_in_pixels(erosion_voxels: int, voxel_size_um: VoxelSize, pixel_size_
     return max(1, round(depth / pixel_size_um))
 
 
-def measure_sections(
-    particles: VolumeLike,
-    phases: VolumeLike,
-    voxel_size_um: VoxelSize,
-    classes: PhaseTable,
-    config: MeasureConfig,
-    progress: Progress,
-    cancel: CancelToken | None,
-) -> ParticleTable:
-    """Virtual sections of the 3D result, in the directions that were chosen."""
-    if config.section_directions == "axis":
-        return describe_sections(
-            particles,
-            phases,
-            voxel_size_um,
-            classes,
-            axis=config.section_axis,
-            indices=evenly_spaced(particles.shape[config.section_axis], config.sections),
-            erosion_voxels=config.erosion_voxels,
-            progress=progress,
-            cancel=cancel,
-        )
-    shape = particles.shape
-    if config.section_directions == "random":
-        planes = random_planes(config.sections, shape, voxel_size_um, seed=config.section_seed)
-    else:
+@dataclass(frozen=True)
+class SectionPlanes:
+    """The planes that sections are cut with.
+
+    Attributes
+    ----------
+    planes : tuple of Plane
+    numbers : tuple of int
+        What each is called in the column ``section``: the slice's index where the planes are
+        slices of the volume, else the plane's place in the list.
+    axis : int or None
+        That they are slices along.
+    voxel_size_um : (z, y, x)
+    """
+
+    planes: tuple[Plane, ...]
+    numbers: tuple[int, ...]
+    axis: int | None
+    voxel_size_um: VoxelSize
+
+    @classmethod
+    def of(
+        cls, shape: Sequence[int], voxel_size_um: VoxelSize, config: MeasureConfig
+    ) -> SectionPlanes:
+        """Planes that a volume is cut with, in the directions that were chosen.
+
+        Raises
+        ------
+        SlagsegError
+            If the settings give none.
+        """
+        z, y, x = shape
+        if config.section_directions == "axis":
+            axis = config.section_axis
+            indices = evenly_spaced(shape[axis], config.sections).tolist()
+            cut = slice_planes(axis, indices, voxel_size_um)
+            return cls(cut, tuple(indices), axis, voxel_size_um)
+        if config.section_directions == "random":
+            cut = random_planes(config.sections, (z, y, x), voxel_size_um, seed=config.section_seed)
+            return cls(cut, tuple(range(len(cut))), None, voxel_size_um)
         if len(config.section_normal) != 3:
             raise SlagsegError(
                 f"The normal of the sections is {config.section_normal}; it needs three numbers "
                 "(z, y, x), such as 1, 1, 0. Give --section-normal, or use "
                 "--section-directions axis."
             )
-        z, y, x = config.section_normal
-        planes = parallel_planes((z, y, x), config.sections, shape, voxel_size_um)
+        a, b, c = config.section_normal
+        cut = parallel_planes((a, b, c), config.sections, (z, y, x), voxel_size_um)
+        return cls(cut, tuple(range(len(cut))), None, voxel_size_um)
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """What a table of these sections says of them."""
+        return (
+            plane_notes(self.planes) if self.axis is None else slice_notes(self.axis, self.numbers)
+        )
+
+    def through(self, box: Box) -> list[int]:
+        """Numbers of the planes that meet a box of voxels."""
+        return [
+            number
+            for number, plane in zip(self.numbers, self.planes)
+            if goes_through(plane, box, self.voxel_size_um)
+        ]
+
+
+def measure_sections(
+    particles: VolumeLike,
+    phases: VolumeLike,
+    classes: PhaseTable,
+    cut: SectionPlanes,
+    erosion_voxels: int = 0,
+    progress: Progress = no_progress,
+    cancel: CancelToken | None = None,
+    *,
+    only: Sequence[int] | None = None,
+) -> ParticleTable:
+    """Virtual sections of the 3D result.
+
+    Parameters
+    ----------
+    particles, phases : (z, y, x) integer
+    classes : PhaseTable
+        With the target phase set.
+    cut : SectionPlanes
+    erosion_voxels : int
+    progress, cancel
+        See `napari_slagseg.data`.
+    only : sequence of int, optional
+        Numbers of the planes to measure; their rows are as among those of all.
+    """
+    numbers = list(cut.numbers if only is None else only)
+    if cut.axis is not None:
+        return describe_sections(
+            particles,
+            phases,
+            cut.voxel_size_um,
+            classes,
+            axis=cut.axis,
+            indices=numbers,
+            erosion_voxels=erosion_voxels,
+            progress=progress,
+            cancel=cancel,
+        )
     return describe_planes(
         particles,
         phases,
-        voxel_size_um,
+        cut.voxel_size_um,
         classes,
-        planes,
-        erosion_pixels=config.erosion_voxels,
+        [cut.planes[n] for n in numbers],
+        numbers=numbers,
+        erosion_pixels=erosion_voxels,
         progress=progress,
         cancel=cancel,
     )
@@ -128,4 +206,10 @@ def measure_maps(
     )
 
 
-__all__ = ["erosion_in_pixels", "map_in_classes", "measure_maps", "measure_sections"]
+__all__ = [
+    "SectionPlanes",
+    "erosion_in_pixels",
+    "map_in_classes",
+    "measure_maps",
+    "measure_sections",
+]

@@ -111,7 +111,7 @@ def test_saved_and_opened_again(project, reader, live, measured):
     live.save()
     check_equal(measured(), live.table)
     reader.delete([5])
-    with pytest.raises(SlagsegError, match="1 particles were edited"):
+    with pytest.raises(SlagsegError, match="1 particles whose rows are not described"):
         live.save()
     again = Proofreader(Project(project.folder))
     table = LiveTable(again, measured())

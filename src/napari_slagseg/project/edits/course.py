@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 from sys import intern
 
-from napari_slagseg.data import Triple
+from napari_slagseg.data import Box, Triple
 from napari_slagseg.project.edits.records import Head
 
 DIGITS = 32
@@ -53,6 +53,12 @@ class Entry:
     def voxels_of(self, array: str) -> int:
         """Voxels that it changed of an array."""
         return sum(count for name, count in self.changed if name == array)
+
+    @property
+    def box(self) -> Box:
+        """Around all that it changed; empty where it changed nothing."""
+        z, y, x = (slice(a, b) for a, b in zip(self.low, self.high))
+        return z, y, x
 
     @property
     def touches(self) -> bool:

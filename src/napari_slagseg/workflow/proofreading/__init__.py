@@ -7,12 +7,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from napari_slagseg.workflow.proofreading.live_sections import LiveSections
     from napari_slagseg.workflow.proofreading.live_table import LiveTable
     from napari_slagseg.workflow.proofreading.outcome import Outcome
     from napari_slagseg.workflow.proofreading.proofreader import Proofreader
     from napari_slagseg.workflow.proofreading.warming import warm_up
 
 _HOMES = {
+    "LiveSections": "live_sections",
     "LiveTable": "live_table",
     "Outcome": "outcome",
     "Proofreader": "proofreader",
@@ -26,4 +28,4 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-__all__ = ["LiveTable", "Outcome", "Proofreader", "warm_up"]
+__all__ = ["LiveSections", "LiveTable", "Outcome", "Proofreader", "warm_up"]

@@ -62,7 +62,7 @@ class LiveSuspects:
         since = self._since()
         self._touched = frozenset(labels_of(since))
         self._waiting = set(self._touched)
-        self._boxes_waiting = [between(e.low, e.high) for e in since]
+        self._boxes_waiting = [e.box for e in since]
         proofreader.changed.connect(self._heard)
 
     def close(self) -> None:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable
 
 import numpy as np
 
-from napari_slagseg import io
 from napari_slagseg.data import (
-    CancelledError,
     CancelToken,
     ParticleTable,
     Progress,
-    ProgressEvent,
     SlagsegError,
     Triple,
     no_progress,
@@ -21,21 +17,20 @@ from napari_slagseg.data import (
 from napari_slagseg.data.cores import cores
 from napari_slagseg.descriptors import Place, describe_box
 from napari_slagseg.workflow.configs import MeasureConfig
+from napari_slagseg.workflow.proofreading.live_rows import LiveRows
 from napari_slagseg.workflow.proofreading.measured import (
-    EDITS,
-    TABLE,
     check_same_version,
+    edits_since_measured,
     measured_with,
-    touched_since,
     untouched_row,
 )
 from napari_slagseg.workflow.proofreading.outcome import Outcome
 from napari_slagseg.workflow.proofreading.particle_boxes import box_of
 from napari_slagseg.workflow.proofreading.proofreader import Proofreader
-from napari_slagseg.workflow.proofreading.rows import with_rows
+from napari_slagseg.workflow.proofreading.since import labels_of
 
 
-class LiveTable:
+class LiveTable(LiveRows):
     """Keeps a measured particle table as measuring the edited volume would make it.
 
     Only the rows of particles that edits touch are described again, by the code of 'measure'
@@ -59,6 +54,8 @@ class LiveTable:
         If the table is not of the present segmentation, or not of particles in 3D.
     """
 
+    name, by, doing = "particles", "label", "measuring particles again"
+
     def __init__(
         self,
         proofreader: Proofreader,
@@ -70,151 +67,46 @@ class LiveTable:
                 "Only the table of particles that 'measure' wrote is kept up to date, not sections "
                 "and not one of several targets. Read tables/particles.csv."
             )
-        self._reader = proofreader
-        self._table = table
-        self._one_at_a_time = threading.RLock()
-        self._waiting: set[int] = set()
-        self._noting = threading.Lock()  # an edit does not wait until rows are described
         self._checked = settings is not None
+        waiting: set[int] = set()
         if settings is None:
-            project = proofreader.project
+            project, history = proofreader.project, proofreader.history
             settings = measured_with(project)
-            self._waiting = touched_since(project, proofreader.history, table.frame["label"])
+            entries = edits_since_measured(project, history, self.name)
+            if entries is None:
+                # the edits were never in that state, as where their journal was moved away: all
+                waiting = labels_of([*history.done, *history.undone])
+                waiting.update(table.frame["label"].tolist())
+            else:
+                waiting = labels_of(entries)
         self._settings = settings
-        proofreader.changed.connect(self._heard)
+        super().__init__(proofreader, table, waiting)
 
-    @property
-    def table(self) -> ParticleTable:
-        """As it is now; a new object after every change."""
-        return self._table
-
-    @property
-    def stale(self) -> bool:
-        """Whether there were edits that the table does not know of yet."""
-        return bool(self._waiting)
-
-    def follow(self, outcome: Outcome | None = None) -> ParticleTable:
-        """Describe again what an edit touched (and what edits before it did, if they wait).
-
-        Parameters
-        ----------
-        outcome : Outcome, optional
-            Of the edit.
-
-        Returns
-        -------
-        ParticleTable
-            The table as it is then.
-
-        Raises
-        ------
-        SlagsegError
-            If the particles hold phases that the table does not know; the rows then wait.
-        """
-        with self._one_at_a_time:
-            if outcome is not None:
-                self._heard(outcome)
-            return self.catch_up()
+    def _made_old(self, outcome: Outcome) -> Iterable[int]:
+        return outcome.labels
 
     def catch_up(
         self, progress: Progress = no_progress, cancel: CancelToken | None = None
     ) -> ParticleTable:
-        """Describe all particles again that were touched since the table was measured.
-
-        If it is cancelled, what was described by then is in the table.
-
-        Raises
-        ------
-        CancelledError
-        SlagsegError
-            As `follow`.
-        """
+        """As of `LiveRows`; refuses to put rows beside those of another version."""
         with self._one_at_a_time:
-            with self._noting:
-                waiting = sorted(self._waiting)
-            if waiting and not self._checked:
-                self._check_version(set(waiting))
-            done: list[int] = []
-            rows: list[ParticleTable] = []
-            try:
-                for label in waiting:
-                    if cancel is not None and cancel.is_set():
-                        raise CancelledError("cancelled by the user")
-                    with self._noting:  # an edit of it from now on makes it wait again
-                        self._waiting.discard(label)
-                    try:
-                        rows += self._described(label)
-                    except BaseException:
-                        self._wait_for([label])
-                        raise
-                    done.append(label)
-                    progress(ProgressEvent("measuring particles again", len(done) / len(waiting)))
-            finally:
-                if done:
-                    try:
-                        self._table = with_rows(self._table, done, rows)
-                    except SlagsegError:
-                        self._wait_for(done)
-                        raise
-            return self._table
-
-    def save(self) -> None:
-        """Write the table into the project, in the place of the measured one.
-
-        The project's lock must be held. Results of the table (figures, the report) count as
-        stale then.
-
-        Raises
-        ------
-        SlagsegError
-            If the lock is not held, rows wait to be described, or nothing can be written.
-        """
-        with self._one_at_a_time:
-            self._reader.require_lock()
-            digest = self._reader.history.digest()
-            if self.stale:
-                raise SlagsegError(
-                    f"{len(self._waiting)} particles were edited that the table does not know "
-                    "yet; wait until they are measured again, then save it."
-                )
-            project = self._reader.project
-            provenance = {**project.provenance(), "table": TABLE, EDITS: digest}
-            io.write_particle_table(
-                self._table, project.tables / f"{TABLE}.csv", provenance=provenance
-            )
-
-    def close(self) -> None:
-        """Hear of no more edits."""
-        self._reader.changed.disconnect(self._heard, missing_ok=True)
-
-    # -- what is to be done ------------------------------------------------------
-
-    def _heard(self, outcome: Outcome) -> None:
-        if any(action.deltas for action in outcome.actions):
-            self._wait_for(outcome.labels)
-
-    def _wait_for(self, labels: Iterable[int]) -> None:
-        with self._noting:
-            self._waiting.update(labels)
+            if self.stale and not self._checked:
+                self._check_version(set(self.waiting))
+            return super().catch_up(progress, cancel)
 
     def _check_version(self, touched: set[int]) -> None:
         was = untouched_row(self._table.frame, touched)
         for label in was["label"].tolist():
             for now in self._described(label):
-                if not self._waits(label):
+                if label not in self.waiting:
                     check_same_version(was, now.frame)
                 else:  # edited while it was read: another one is looked at
                     self._check_version({*touched, label})
         self._checked = True
 
-    def _waits(self, label: int) -> bool:
-        with self._noting:
-            return label in self._waiting
-
-    def _described(self, label: int) -> list[ParticleTable]:
-        """Row of a particle; none if there is no such particle (any more)."""
+    def _described(self, key: int) -> list[ParticleTable]:
         reader = self._reader
-        ends = reader.boxes.get(label)  # asked once: an edit may remove it at any moment
+        ends = reader.boxes.get(key)  # asked once: an edit may remove it at any moment
         if ends is None:
             return []
         box = box_of(ends)
@@ -222,7 +114,7 @@ class LiveTable:
         start: Triple = tuple(s.start for s in box)  # type: ignore[assignment]
         return [
             describe_box(
-                np.where(particles == label, particles, np.uint32(0)),
+                np.where(particles == key, particles, np.uint32(0)),
                 np.asarray(reader.phases[box]),
                 Place(start, reader.shape),
                 self._table.voxel_size_um,

@@ -8,12 +8,9 @@ import pandas as pd
 from napari_slagseg import io
 from napari_slagseg.data import SlagsegError
 from napari_slagseg.project import Project
-from napari_slagseg.project.edits import History
+from napari_slagseg.project.edits import Entry, History
 from napari_slagseg.workflow.configs import MeasureConfig
-from napari_slagseg.workflow.proofreading.since import entries_since, labels_of
-
-TABLE = "particles"
-"""Name of the table that 'measure' writes."""
+from napari_slagseg.workflow.proofreading.since import entries_since
 
 EDITS = "edits"
 """Name, in the table's provenance and among the inputs of 'measure', of the edits' digest."""
@@ -38,28 +35,27 @@ def measured_with(project: Project) -> MeasureConfig:
     return MeasureConfig.model_validate(record.config)
 
 
-def touched_since(project: Project, history: History, labels: pd.Series) -> set[int]:
-    """Particles that edits touched since the particle table was written.
+def edits_since_measured(project: Project, history: History, name: str) -> list[Entry] | None:
+    """Actions that a table on disk does not know of, or knows of though they do not hold now.
 
     Parameters
     ----------
     project : Project
     history : History
-    labels : Series of int
-        Those of the table.
+    name : str
+        Of the table: ``"particles"`` or ``"sections"``.
+
+    Returns
+    -------
+    list of Entry or None
+        None if the edits were never in the state that the table is of.
     """
-    entries = entries_since(history, _digest(project))
-    if entries is not None:
-        return labels_of(entries)
-    # the edits were never in that state, as where their journal was moved away: all
-    return labels_of([*history.done, *history.undone]).union(labels.tolist())
+    return entries_since(history, _digest(project, name))
 
 
-def _digest(project: Project) -> str:
-    """Of the edits that the table on disk knows of."""
-    sidecar = io.read_json(
-        project.tables / f"{TABLE}.json", "the definitions of the particle table"
-    )
+def _digest(project: Project, name: str) -> str:
+    """Of the edits that a table on disk knows of."""
+    sidecar = io.read_json(project.tables / f"{name}.json", f"the definitions of the {name}")
     provenance = sidecar.get("provenance") or {}
     if EDITS in provenance:
         return str(provenance[EDITS])
@@ -96,9 +92,8 @@ def check_same_version(was: pd.DataFrame, now: pd.DataFrame) -> None:
 
 __all__ = [
     "EDITS",
-    "TABLE",
     "check_same_version",
+    "edits_since_measured",
     "measured_with",
-    "touched_since",
     "untouched_row",
 ]
