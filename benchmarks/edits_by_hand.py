@@ -6,7 +6,8 @@ The project lies on disk as the program makes it: balls of 100 voxels across in 
 of several sizes. Timed is what the user waits for: reading the box, the edit itself, its
 record in the journal (with the wait for the disk), and the boxes of particles; beside it, in
 the background in the program, the rows of the particles that were touched, each (with grains,
-one eroded layer and accessible shares). All sizes are measured in turn, in one run,
+one eroded layer and accessible shares), and the sections through an edit: of 50 slices along z
+those that a ball of 100 voxels lies in. All sizes are measured in turn, in one run,
 after `warm_up`. `benchmarks.edit_latency` times the journal alone.
 """
 
@@ -16,6 +17,7 @@ import argparse
 import tempfile
 import time
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +28,14 @@ from napari_slagseg.data import BlockGrid, MineralMap, ParticleTable, phase_tabl
 from napari_slagseg.descriptors import Place, describe_box
 from napari_slagseg.project import Project
 from napari_slagseg.workflow.configs import MeasureConfig
-from napari_slagseg.workflow.proofreading import LiveTable, Outcome, Proofreader, warm_up
+from napari_slagseg.workflow.measured_sections import SectionPlanes, measure_sections
+from napari_slagseg.workflow.proofreading import (
+    LiveSections,
+    LiveTable,
+    Outcome,
+    Proofreader,
+    warm_up,
+)
 from napari_slagseg.workflow.segment import table_to_json
 
 TABLE = phase_table_of(
@@ -78,6 +87,33 @@ def first_table(reader: Proofreader) -> ParticleTable:
         Place(tuple(s.start for s in box), reader.shape), SIZE, TABLE,
         erosion_voxels=1, grains=True, accessible_depth_um=5.0,
     )  # fmt: skip
+
+
+def first_sections(reader: Proofreader) -> ParticleTable:
+    """Sections to keep up to date: of one plane, said to be of all."""
+    cut = SectionPlanes.of(reader.shape, SIZE, SETTINGS)
+    table = measure_sections(
+        reader.particles, reader.phases, TABLE, cut, SETTINGS.erosion_voxels, only=cut.numbers[:1]
+    )
+    return replace(table, notes=cut.notes)
+
+
+def time_sections(reader: Proofreader, labels: list[int]) -> str:
+    """Cut planes again after balls were deleted, and came back."""
+    live = LiveSections(reader, first_sections(reader), SETTINGS)
+    times, planes = [], 0
+    for label in labels:
+        for edit in (lambda n=label: reader.delete([n]), reader.undo):
+            edit()
+            planes += len(live.waiting)
+            began = time.perf_counter()
+            live.catch_up()
+            times.append(time.perf_counter() - began)
+    live.close()
+    return (
+        f"{quantiles(times)} an edit, {1e3 * sum(times) / planes:.0f} a plane "
+        f"of {len(SectionPlanes.of(reader.shape, SIZE, SETTINGS).planes)}"
+    )
 
 
 class Course:
@@ -166,7 +202,11 @@ def main(argv: list[str] | None = None) -> None:
                     mine = [t for k in chosen for t in times[k]]
                     line += quantiles(mine)
             print(line)
-        for course in courses.values():
+        print("sections, milliseconds (median, 95 %)")
+        for edge, course in courses.items():
+            labels = course.reader.boxes.arrays()[0]
+            chosen = rng.choice(labels, min(len(labels), max(3, args.rounds // 2)), replace=False)
+            print(f"{edge}^3: {time_sections(course.reader, chosen.tolist())}")
             course.reader.project.lock.release()
 
 
