@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_slagseg.data.blocks import Triple, VolumeLike
-from napari_slagseg.data.box_index import box_index
 from napari_slagseg.data.coarse_edits import CoarseEdits
 from napari_slagseg.data.edits import Delta
 from napari_slagseg.data.errors import SlagsegError
-from napari_slagseg.data.overlay import EDGE, ChunkLike, Chunks, by_chunk, lay_over, read_over
+from napari_slagseg.data.laid_over import LaidOver
+from napari_slagseg.data.overlay import EDGE, ChunkLike, Chunks, by_chunk
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class StagedWrite:
     upon: Chunks
 
 
-class EditedVolume:
-    """A `VolumeLike`: a base, and over it the chunks of 64^3 voxels that were edited.
+class EditedVolume(LaidOver):
+    """A volume that is edited: a base, and over it the chunks of 64^3 voxels that were.
 
     One thread may write while many read. A reader gets a box as it was before an edit or
     as it is after it, never half of it. In memory are the edited chunks alone, each whole
@@ -64,31 +64,8 @@ class EditedVolume:
 
     # -- reading -----------------------------------------------------------------
 
-    @property
-    def shape(self) -> Triple:
-        """Voxels along (z, y, x)."""
-        z, y, x = self.base.shape
-        return z, y, x
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of a voxel."""
-        return np.dtype(self.base.dtype)
-
-    @property
-    def ndim(self) -> int:
-        """Three."""
-        return 3
-
-    @property
-    def size(self) -> int:
-        """Number of voxels."""
-        return math.prod(self.shape)
-
-    @property
-    def chunks(self) -> Triple:
-        """Edges of what is edited at once."""
-        return (EDGE,) * 3
+    def _laid(self) -> Chunks:
+        return self._chunks
 
     @property
     def overlay(self) -> Chunks:
@@ -99,24 +76,6 @@ class EditedVolume:
     def overlay_bytes(self) -> int:
         """Memory that the edited chunks take."""
         return sum(c.nbytes for c in self._chunks.values())
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, index: Any, /) -> Any:
-        """Voxels of a box of slices and whole numbers, as a new numpy array."""
-        asked = box_index(index, self.shape)
-        chunks = self._chunks  # all of one moment, whatever is written meanwhile
-        return read_over(self.base, chunks, asked.slices)[asked.after]
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        """The whole volume; refused where the base finds no memory for it."""
-        if copy is False:
-            raise ValueError(f"The edited {self.name} are no array; as one they are a copy.")
-        chunks = self._chunks
-        whole = np.array(self.base)
-        lay_over(whole, chunks, tuple(np.arange(n) for n in self.shape))
-        return whole if dtype is None else whole.astype(dtype, copy=False)
 
     def coarse(self, level: int, base: VolumeLike | None = None) -> CoarseEdits:
         """A coarser level as the edits leave it, always up to date.

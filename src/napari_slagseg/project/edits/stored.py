@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from napari_slagseg import io
-from napari_slagseg.data import EditedVolume, SlagsegError, Triple, VolumeLike
-from napari_slagseg.data.box_index import box_index
-from napari_slagseg.data.overlay import EDGE, lay_over, read_over
+from napari_slagseg.data import SlagsegError, Triple, VolumeLike
+from napari_slagseg.data.laid_over import LaidOver
+from napari_slagseg.data.overlay import Chunks
 from napari_slagseg.io.label_chunks import DamagedChunkError, LabelChunk, read_label_chunk
 from napari_slagseg.project.edits.overlays import StoredOverlay, read_overlay
 
 
 @dataclass(frozen=True)
-class StoredEdits:
+class StoredEdits(LaidOver):
     """Labels of a segmentation as edited, read from disk; a `VolumeLike`.
 
     A handle of two paths, as `io.ZarrVolume` is: it goes to other processes at the cost of
@@ -52,52 +48,13 @@ class StoredEdits:
     def _chunks(self) -> _ChunkFiles:
         return _chunk_files(self.overlay, self.name)
 
-    @property
-    def shape(self) -> Triple:
-        """Voxels along (z, y, x)."""
-        z, y, x = self.base.shape
-        return z, y, x
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of a voxel."""
-        return self.base.dtype
-
-    @property
-    def ndim(self) -> int:
-        """Three."""
-        return 3
-
-    @property
-    def size(self) -> int:
-        """Number of voxels."""
-        return math.prod(self.shape)
-
-    @property
-    def chunks(self) -> Triple:
-        """Edges of what is edited at once."""
-        return (EDGE,) * 3
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, index: Any, /) -> Any:
-        """Voxels of a box of slices and whole numbers, as a new numpy array."""
-        asked = box_index(index, self.shape)
-        return read_over(self.base, self._chunks, asked.slices)[asked.after]
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        """The whole volume; refused where the base finds no memory for it."""
-        if copy is False:
-            raise ValueError(f"The edited {self.name} are no array; as one they are a copy.")
-        whole = np.array(self.base)
-        lay_over(whole, self._chunks, tuple(np.arange(n) for n in self.shape))
-        return whole if dtype is None else whole.astype(dtype, copy=False)
+    def _laid(self) -> Chunks:
+        return self._chunks
 
 
 def as_segmented(volume: VolumeLike) -> VolumeLike:
     """What lies below the edits of a volume; the volume itself where it has none."""
-    return volume.base if isinstance(volume, (StoredEdits, EditedVolume)) else volume
+    return volume.base if isinstance(volume, LaidOver) else volume
 
 
 class _ChunkFiles(Mapping[Triple, LabelChunk]):
