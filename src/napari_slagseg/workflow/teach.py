@@ -7,12 +7,11 @@ got worse changes nothing.
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_slagseg import io
 from napari_slagseg.data import (
@@ -37,7 +36,9 @@ from napari_slagseg.workflow.configs import (
     TeachConfig,
     TrainConfig,
 )
+from napari_slagseg.workflow.lesson import Lesson, lesson_of, with_kept
 from napari_slagseg.workflow.marker_threshold import note_threshold
+from napari_slagseg.workflow.proofreading.proposal_words import worse
 from napari_slagseg.workflow.segment_blocks import Segmented, segment_to
 from napari_slagseg.workflow.step import (
     Step,
@@ -118,7 +119,7 @@ def run(
     clock = time.perf_counter()
     _train(project, config, settings, initial, training, validation, lesson, inputs, progress,
            cancel)  # fmt: skip
-    chosen_by = _with_kept(training, lesson)
+    chosen_by = with_kept(training, lesson)
     note = _segment(project, of_segmenting, chosen_by, key, resources, progress, cancel)
     rules = CarryingRules(rim=config.rim, trim=config.trim)
     carried = lay_edits_on_proposal(project, rules, part_of(progress, SEGMENTED, CARRIED), cancel)
@@ -154,99 +155,6 @@ def run(
         ),
         warnings=worse(found["scores"]),
     )
-
-
-@dataclass(frozen=True)
-class Errors:
-    """Voxels where the edits show that the network was wrong.
-
-    Attributes
-    ----------
-    to_background, to_particle : int
-        What they become.
-    on_maps : int
-        Others that are left out: a map knows better there, or the particle is kept for a check.
-    """
-
-    to_background: int
-    to_particle: int
-    on_maps: int
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """What the edits of the present segmentation teach.
-
-    Attributes
-    ----------
-    correction : Correction
-    errors : Errors
-    numbers : (n,) int64
-        Particle, 0 background, of each of the correction's known voxels.
-    """
-
-    correction: Correction
-    errors: Errors
-    numbers: NDArray[np.int64]
-
-
-def lesson_of(project: Project, progress: Progress, cancel: CancelToken | None = None) -> Lesson:
-    """Read what there is to learn from edits.
-
-    Raises
-    ------
-    SlagsegError
-        If there is nothing, or no ground truth or segmentation.
-    """
-    from napari_slagseg.workflow.proofreading import Proofreader
-    from napari_slagseg.workflow.proofreading.taught import correction_of_edits, known_of_particles
-
-    truth = project.ground_truth()
-    reader = Proofreader(project)
-    found = correction_of_edits(
-        reader.particles,
-        project.segmentation_volume("particle_probability"),
-        segment.marker_threshold(project),
-        progress=part_of(progress, 0.0, 0.5),
-        cancel=cancel,
-    )
-    of_maps = truth.voxels[truth.map_index >= 0]
-    kept = ~np.isin(found.voxels, of_maps)
-    held_out = annotate.split(truth, project)[1]
-    known = known_of_particles(
-        reader.particles,
-        {label: reader.box_of(label) for label in reader.kept()},
-        seen=of_maps,
-        held_out=np.empty(0, np.int64) if held_out is None else held_out.voxels,
-        progress=part_of(progress, 0.5, 1.0),
-        cancel=cancel,
-    )
-    kept &= ~np.isin(found.voxels, known.left_out)
-    to_background = int((kept & found.predicted_foreground).sum())
-    errors = Errors(to_background, int(kept.sum()) - to_background, int((~kept).sum()))
-    # where all that surrounds an error is shown as it is, the error needs no extra weight
-    kept &= ~np.isin(found.voxels, known.voxels)
-    correction = Correction(
-        found.voxels[kept],
-        found.predicted_foreground[kept],
-        f"edits of {project.segmentation_id()}",
-        known.voxels,
-        known.kinds,
-    )
-    if not correction.teaches and not _painted_since(project):
-        raise SlagsegError(
-            "There is nothing to learn yet: no edit of the particles differs from what the "
-            "network predicted, or all of them lie where a map is held out as a check. Split, "
-            "merge, delete or paint particles first, or lock some that are right."
-        )
-    return Lesson(correction, errors, known.numbers)
-
-
-def _painted_since(project: Project) -> bool:
-    """Whether errors were painted that the latest network has not seen."""
-    latest = project.model_folder("particle")
-    note = {} if latest is None else train.run_note(latest)
-    return len(project.corrections()) > int(note.get("corrections", 0))
 
 
 def starting_run(project: Project, name: str | None) -> Path:
@@ -316,18 +224,6 @@ def _truth(
         cancel,
     )
     return truth, *annotate.split(truth, project, config)
-
-
-def _with_kept(training: GroundTruth, lesson: Lesson) -> GroundTruth:
-    """The truth to choose the marker threshold by: cuts of the maps, and the user's particles.
-
-    Maps alone hardly tell thresholds apart, as few of their particles touch.
-    """
-    particles = training.particles.copy()
-    at = np.searchsorted(training.voxels, lesson.correction.known)
-    others = lesson.numbers + max(0, int(particles.max(initial=0)))
-    particles[at] = np.where(lesson.numbers > 0, others, 0)
-    return replace(training, particles=particles)
 
 
 def _train(
@@ -474,27 +370,6 @@ def _records(
     ]
 
 
-def worse(scores: dict[str, Any]) -> tuple[str, ...]:
-    """Warnings where the new network does worse on held-out truth than the old one."""
-    part = "held_out" if "held_out" in scores["present"] else "training"
-    said = "held-out" if part == "held_out" else "known"
-    before, after = (
-        scores[name].get(part, {}).get("particles") for name in ("present", "proposal")
-    )
-    if not before or not after:
-        return ()
-    found = []
-    for name, better in (("f1_match", 1), ("merger_ratio", -1), ("splitter_ratio", -1)):
-        if before[name] is None or after[name] is None:  # NaN has no other form in JSON
-            continue
-        if better * (after[name] - before[name]) < -0.005:
-            found.append(
-                f"On the {said} truth the new network does worse than the old one: "
-                f"{name.replace('_', ' ')} {before[name]:.3f} before, {after[name]:.3f} now."
-            )
-    return tuple(found)
-
-
 STEP = Step(
     name="teach",
     blockwise=True,
@@ -506,4 +381,4 @@ STEP = Step(
     exists=lambda project: project.proposal.ready,
 )
 
-__all__ = ["STEP", "Lesson", "lesson_of", "run", "settings_of", "starting_run", "worse"]
+__all__ = ["STEP", "run", "settings_of", "starting_run"]

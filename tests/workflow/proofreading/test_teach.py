@@ -22,8 +22,9 @@ from napari_slagseg.networks.preview_file import read_preview
 from napari_slagseg.project import Correction, Project
 from napari_slagseg.project import proposal as proposal_module
 from napari_slagseg.workflow import STEPS, TeachConfig, annotate, make_config, run_step, states
+from napari_slagseg.workflow.lesson import lesson_of
 from napari_slagseg.workflow.proofreading import Proofreader
-from napari_slagseg.workflow.proofreading.proposal_words import VERSIONS
+from napari_slagseg.workflow.proofreading.proposal_words import VERSIONS, worse
 from napari_slagseg.workflow.proofreading.proposing import (
     accept_proposal,
     discard_proposal,
@@ -31,7 +32,7 @@ from napari_slagseg.workflow.proofreading.proposing import (
     proposal_edits,
 )
 from napari_slagseg.workflow.segment import chosen_runs
-from napari_slagseg.workflow.teach import lesson_of, settings_of, starting_run, worse
+from napari_slagseg.workflow.teach import settings_of, starting_run
 
 SHAPE = (24, 48, 48)
 TABLE = PhaseTable(

@@ -26,15 +26,16 @@ from napari_slagseg.widgets.forms import ConfigForm
 from napari_slagseg.widgets.plots import PlotCanvas
 from napari_slagseg.widgets.proofreading.preview_layers import hide_preview, show_preview
 from napari_slagseg.workflow import STEPS, TeachConfig, last_config, make_config
+from napari_slagseg.workflow.lesson import lesson_of
 from napari_slagseg.workflow.proofreading import Proofreader
 from napari_slagseg.workflow.proofreading.conflicts import Conflict
 from napari_slagseg.workflow.proofreading.proposal_words import (
     SHOWN_SCORES,
     change_sentence,
     score_rows,
+    worse,
 )
 from napari_slagseg.workflow.proofreading.proposing import proposal_conflicts
-from napari_slagseg.workflow.teach import lesson_of, worse
 
 if TYPE_CHECKING:
     import napari

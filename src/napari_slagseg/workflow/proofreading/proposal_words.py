@@ -60,6 +60,27 @@ def change_sentence(changes: Mapping[str, int]) -> str:
     )
 
 
+def worse(scores: dict[str, Any]) -> tuple[str, ...]:
+    """Warnings where the new network does worse on held-out truth than the old one."""
+    part = "held_out" if "held_out" in scores["present"] else "training"
+    said = "held-out" if part == "held_out" else "known"
+    before, after = (
+        scores[name].get(part, {}).get("particles") for name in ("present", "proposal")
+    )
+    if not before or not after:
+        return ()
+    found = []
+    for name, better in (("f1_match", 1), ("merger_ratio", -1), ("splitter_ratio", -1)):
+        if before[name] is None or after[name] is None:  # NaN has no other form in JSON
+            continue
+        if better * (after[name] - before[name]) < -0.005:
+            found.append(
+                f"On the {said} truth the new network does worse than the old one: "
+                f"{name.replace('_', ' ')} {before[name]:.3f} before, {after[name]:.3f} now."
+            )
+    return tuple(found)
+
+
 __all__ = [
     "PART_WORDS",
     "SHOWN_SCORES",
@@ -68,4 +89,5 @@ __all__ = [
     "change_sentence",
     "score_rows",
     "shown_score",
+    "worse",
 ]
