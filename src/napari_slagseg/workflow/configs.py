@@ -17,6 +17,9 @@ from napari_slagseg.data import SlagsegError
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
+USUAL_TRUST = 0.2
+"""Score of a suspect from which on a particle that nobody looked at does not teach."""
+
 
 class StepConfig(BaseModel):
     """Base of all step configurations: frozen, no unknown fields."""
@@ -366,6 +369,11 @@ class TeachConfig(StepConfig):
         default=0.0,
         description="how much the network as it was counts as a teacher beside what is known; it "
         "holds the network back where you corrected it, too",
+    )
+    trust: Fraction = Field(
+        default=USUAL_TRUST,
+        description="particles that you did not look at teach, too, if their score among the "
+        "suspects is below this; 0: your particles alone",
     )
     preview: Annotated[float, Field(ge=0, le=0.5)] = Field(
         default=0.05,

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_slagseg.data import CancelToken, GroundTruth, Progress, SlagsegError, part_of
+from napari_slagseg.ground_truth.corrections import add_known
 from napari_slagseg.project import Correction, Project
 from napari_slagseg.workflow import annotate, segment, train
+from napari_slagseg.workflow.configs import USUAL_TRUST
+
+if TYPE_CHECKING:
+    from napari_slagseg.workflow.proofreading import Proofreader
+    from napari_slagseg.workflow.proofreading.taught import KnownParticles
+
+MOST_TRUSTED = 16_000_000
+"""Voxels of the boxes of trusted particles together; some 40 bytes are held for each."""
 
 # what edits are made of imports numba, which asking for help must not wait for: it is imported
 # where it is used
@@ -39,18 +48,43 @@ class Lesson:
     Attributes
     ----------
     correction : Correction
+        The user's word: errors, and what is known in and around the user's particles.
     errors : Errors
-    numbers : (n,) int64
-        Particle, 0 background, of each of the correction's known voxels.
+    mine : KnownParticles
+        In and around the particles that the user edited, locked or accepted.
+    others : KnownParticles
+        In and around particles that nobody looked at and that are most likely right. They are
+        learnt from, but not kept as truth.
+    trusted : int
+        How many these are.
     """
 
     correction: Correction
     errors: Errors
-    numbers: NDArray[np.int64]
+    mine: KnownParticles
+    others: KnownParticles
+    trusted: int
+
+    def added_to(self, truth: GroundTruth) -> GroundTruth:
+        """Ground truth that knows the others, too."""
+        return add_known(truth, self.others.voxels, self.others.kinds)
 
 
-def lesson_of(project: Project, progress: Progress, cancel: CancelToken | None = None) -> Lesson:
+def lesson_of(
+    project: Project,
+    progress: Progress,
+    cancel: CancelToken | None = None,
+    trust: float = USUAL_TRUST,
+) -> Lesson:
     """Read what there is to learn from edits.
+
+    Parameters
+    ----------
+    project : Project
+    progress, cancel
+        See `napari_slagseg.data.running`.
+    trust : float
+        See `trusted_particles`.
 
     Raises
     ------
@@ -72,12 +106,13 @@ def lesson_of(project: Project, progress: Progress, cancel: CancelToken | None =
     of_maps = truth.voxels[truth.map_index >= 0]
     kept = ~np.isin(found.voxels, of_maps)
     held_out = annotate.split(truth, project)[1]
+    checked = np.empty(0, np.int64) if held_out is None else held_out.voxels
     known = known_of_particles(
         reader.particles,
         {label: reader.box_of(label) for label in reader.kept()},
         seen=of_maps,
-        held_out=np.empty(0, np.int64) if held_out is None else held_out.voxels,
-        progress=part_of(progress, 0.5, 1.0),
+        held_out=checked,
+        progress=part_of(progress, 0.5, 0.7),
         cancel=cancel,
     )
     kept &= ~np.isin(found.voxels, known.left_out)
@@ -98,7 +133,53 @@ def lesson_of(project: Project, progress: Progress, cancel: CancelToken | None =
             "network predicted, or all of them lie where a map is held out as a check. Split, "
             "merge, delete or paint particles first, or lock some that are right."
         )
-    return Lesson(correction, errors, known.numbers)
+    trusted = trusted_particles(project, reader, trust)
+    others = known_of_particles(
+        reader.particles,
+        {label: reader.box_of(label) for label in trusted},
+        seen=np.union1d(of_maps, known.voxels),
+        held_out=checked,
+        progress=part_of(progress, 0.7, 1.0),
+        cancel=cancel,
+    )
+    return Lesson(correction, errors, known, others, len(trusted))
+
+
+def trusted_particles(project: Project, reader: Proofreader, trust: float) -> list[int]:
+    """Particles that nobody looked at and that are most likely right.
+
+    Without them a network learns what is special about the places that were wrong: it cuts too
+    much after many mergers were split.
+
+    Parameters
+    ----------
+    project : Project
+    reader : Proofreader
+    trust : float
+        Particles are trusted whose score among the suspects is below this; 0: none.
+
+    Returns
+    -------
+    list of int
+        Rising, without those that the user edited, locked or accepted; evenly many of all if their
+        boxes hold more than `MOST_TRUSTED` voxels. None if the suspects of this segmentation
+        were not looked for.
+    """
+    from napari_slagseg.workflow.suspect_tables import SuspectTables
+
+    tables = SuspectTables.of(project)
+    if trust <= 0 or not tables.folder.exists():
+        return []
+    if tables.features()[1].segmentation != project.segmentation_id():
+        return []
+    queue = tables.queue()
+    doubted = queue[queue["score"] >= trust]
+    labels, boxes = reader.boxes.arrays()
+    out = np.concatenate([doubted["label"], doubted["partner"], sorted(reader.kept())])
+    free = ~np.isin(labels, out)
+    labels, boxes = labels[free], boxes[free]
+    size = int((boxes[:, 3:] - boxes[:, :3]).prod(axis=1).sum())
+    return [int(n) for n in labels[:: max(1, -(-size // MOST_TRUSTED))]]
 
 
 def _painted_since(project: Project) -> bool:
@@ -108,16 +189,24 @@ def _painted_since(project: Project) -> bool:
     return len(project.corrections()) > int(note.get("corrections", 0))
 
 
-def with_kept(training: GroundTruth, lesson: Lesson) -> GroundTruth:
-    """The truth to choose the marker threshold by: cuts of the maps, and the user's particles.
+def with_particles(training: GroundTruth, lesson: Lesson) -> GroundTruth:
+    """The truth to choose the marker threshold by: cuts of the maps, and what is known in 3D.
 
-    Maps alone hardly tell thresholds apart, as few of their particles touch.
+    Maps alone hardly tell thresholds apart, as few of their particles touch; and the user's
+    particles alone speak for cutting too much where they are mergers that were split.
+
+    Parameters
+    ----------
+    training : GroundTruth
+        With the voxels of the lesson, the others' as well.
+    lesson : Lesson
     """
     particles = training.particles.copy()
-    at = np.searchsorted(training.voxels, lesson.correction.known)
-    others = lesson.numbers + max(0, int(particles.max(initial=0)))
-    particles[at] = np.where(lesson.numbers > 0, others, 0)
+    highest = max(0, int(particles.max(initial=0)))
+    for known in (lesson.mine, lesson.others):
+        at = np.searchsorted(training.voxels, known.voxels)
+        particles[at] = np.where(known.numbers > 0, known.numbers + highest, 0)
     return replace(training, particles=particles)
 
 
-__all__ = ["Errors", "Lesson", "lesson_of", "with_kept"]
+__all__ = ["Errors", "Lesson", "lesson_of", "trusted_particles", "with_particles"]

@@ -36,7 +36,7 @@ from napari_slagseg.workflow.configs import (
     TeachConfig,
     TrainConfig,
 )
-from napari_slagseg.workflow.lesson import Lesson, lesson_of, with_kept
+from napari_slagseg.workflow.lesson import Lesson, lesson_of, with_particles
 from napari_slagseg.workflow.marker_threshold import note_threshold
 from napari_slagseg.workflow.proofreading.proposal_words import worse
 from napari_slagseg.workflow.segment_blocks import Segmented, segment_to
@@ -91,7 +91,7 @@ def run(
     from napari_slagseg.segmentation.edits.carrying import CarryingRules
     from napari_slagseg.workflow.proofreading.proposing import compared, lay_edits_on_proposal
 
-    lesson = lesson_of(project, part_of(progress, 0.0, READ), cancel)
+    lesson = lesson_of(project, part_of(progress, 0.0, READ), cancel, config.trust)
     initial = starting_run(project, config.particle_run)
     settings = settings_of(project, config, initial)
     if not len(lesson.correction.known):
@@ -99,15 +99,17 @@ def run(
         settings = replace(settings, focus=0.0)
     of_segmenting = last_config(project, segment.STEP)
     assert isinstance(of_segmenting, SegmentConfig)
-    truth, training, validation = _truth(project, lesson.correction, progress, cancel)
+    truth, of_user, validation = _truth(project, lesson.correction, progress, cancel)
+    training = lesson.added_to(of_user)
     inputs = {
         "ct": project.ct_fingerprint(),
-        "training": train.truth_digest(training, "particle"),
+        "training": train.truth_digest(of_user, "particle"),
         "validation": "" if validation is None else train.truth_digest(validation, "particle"),
     }
     free = {"device", "threads", "loaders", "cache_gb", "precision"}
     settled = {k: v for k, v in vars(settings).items() if k not in free}
-    key = digest([inputs, settled, project.weights_fingerprint(initial)])
+    learnt = train.truth_digest(training, "particle")
+    key = digest([inputs, learnt, settled, project.weights_fingerprint(initial)])
     proposal = project.proposal
     if proposal.making.get("key") != key:
         proposal.discard()
@@ -119,7 +121,7 @@ def run(
     clock = time.perf_counter()
     _train(project, config, settings, initial, training, validation, lesson, inputs, progress,
            cancel)  # fmt: skip
-    chosen_by = with_kept(training, lesson)
+    chosen_by = with_particles(training, lesson)
     note = _segment(project, of_segmenting, chosen_by, key, resources, progress, cancel)
     rules = CarryingRules(rim=config.rim, trim=config.trim)
     carried = lay_edits_on_proposal(project, rules, part_of(progress, SEGMENTED, CARRIED), cancel)
@@ -133,6 +135,8 @@ def run(
             "origin": lesson.correction.origin,
             "voxels": lesson.errors.to_background + lesson.errors.to_particle,
             "known": len(lesson.correction.known),
+            "trusted_particles": lesson.trusted,
+            "trusted_voxels": len(lesson.others.voxels),
             **asdict(lesson.errors),
         },
         "carried": carried,
@@ -149,12 +153,20 @@ def run(
         summary={k: v for k, v in found.items() if k not in ("records", "key")},
         message=(
             f"The network had {found['correction']['voxels']:,} voxels of your particles wrong; "
-            f"it learnt from {found['correction']['known']:,} in and around your particles. "
+            f"it learnt from {found['correction']['known']:,} in and around your particles"
+            f"{_trusted_words(lesson, config.trust)}. "
             f"{carried['particles']:,} of your particles lie on top of the new segmentation, with "
             f"{n:,} conflict{'' if n == 1 else 's'}. Nothing is changed until you take it."
         ),
         warnings=worse(found["scores"]),
     )
+
+
+def _trusted_words(lesson: Lesson, trust: float) -> str:
+    if lesson.trusted:
+        return f", and from {lesson.trusted:,} others that are most likely right"
+    hint = " (others that are most likely right teach, too, once suspects were looked for)"
+    return f" alone{hint if trust else ''}"
 
 
 def starting_run(project: Project, name: str | None) -> Path:
@@ -242,7 +254,7 @@ def _train(
 
     proposal = project.proposal
     shape = project.description.ct.shape
-    borders = lesson.correction.known[lesson.correction.kinds == BORDER]
+    borders = lesson.mine.voxels[lesson.mine.kinds == BORDER]
     taught = np.concatenate([lesson.correction.voxels, borders])
     if not len(taught):  # nothing but particles that were joined or painted
         taught = lesson.correction.known

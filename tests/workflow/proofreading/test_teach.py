@@ -4,6 +4,7 @@ import shutil
 import threading
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.ndimage import maximum_filter
 
@@ -22,7 +23,9 @@ from napari_slagseg.networks.preview_file import read_preview
 from napari_slagseg.project import Correction, Project
 from napari_slagseg.project import proposal as proposal_module
 from napari_slagseg.workflow import STEPS, TeachConfig, annotate, make_config, run_step, states
-from napari_slagseg.workflow.lesson import lesson_of
+from napari_slagseg.workflow import lesson as lesson_module
+from napari_slagseg.workflow.configs import AnnotateConfig
+from napari_slagseg.workflow.lesson import lesson_of, trusted_particles, with_particles
 from napari_slagseg.workflow.proofreading import Proofreader
 from napari_slagseg.workflow.proofreading.proposal_words import VERSIONS, worse
 from napari_slagseg.workflow.proofreading.proposing import (
@@ -32,6 +35,7 @@ from napari_slagseg.workflow.proofreading.proposing import (
     proposal_edits,
 )
 from napari_slagseg.workflow.segment import chosen_runs
+from napari_slagseg.workflow.suspect_tables import SuspectTables
 from napari_slagseg.workflow.teach import settings_of, starting_run
 
 SHAPE = (24, 48, 48)
@@ -163,7 +167,8 @@ def test_what_edits_teach_leaves_the_truth_of_maps_alone(project):
     near = {n: maximum_filter(labels == n, 7) & np.isin(labels, (0, n)) for n in (1, 2, 4)}
     held = {n for n in near if (near[n] & checks).any()}
     assert len(held) in (1, 2)  # the map's held-out side passes these
-    known, numbers = lesson.correction.known, lesson.numbers
+    known, numbers = lesson.mine.voxels, lesson.mine.numbers
+    assert np.array_equal(known, lesson.correction.known)
     assert not np.isin(known, truth.voxels).any()
     taught = labels.reshape(-1)[known[numbers > 0]]
     # all of the others but the slice of the map
@@ -177,6 +182,77 @@ def test_what_edits_teach_leaves_the_truth_of_maps_alone(project):
     # a border of two voxels along the cut, and the gap that the network saw in particle 4
     assert whole == 2 * 20 * 12 + 4 * 20 * 14
     assert lesson.correction.origin == "edits of first"
+
+
+def scored(project, score):
+    """Suspects of which all have this score."""
+    run_step(project, STEPS["suspects"])
+    tables = SuspectTables.of(project)
+    queue = tables.queue()
+    one = queue.iloc[:1].assign(label=3, partner=0, kind="shape")
+    queue = pd.concat([queue, one], ignore_index=True)
+    io.write_frame(tables.queue_path, queue.assign(score=score))
+
+
+def test_particles_that_nobody_doubts_are_learnt_from_but_not_kept(project):
+    run_step(project, STEPS["annotate"], AnnotateConfig(hold_out="none"))
+    edit(project)
+    alone = lesson_of(project, lambda event: None)
+    assert (alone.trusted, len(alone.others.voxels)) == (0, 0)
+    scored(project, 0.1)
+    lesson = lesson_of(project, lambda event: None, trust=0.2)
+    # 1, 2 and 4 were edited; nothing else of the lesson changes
+    assert lesson.trusted == 1
+    assert np.array_equal(lesson.correction.known, alone.correction.known)
+    assert np.array_equal(lesson.mine.voxels, alone.mine.voxels)
+    of_maps = project.ground_truth()
+    inside = lesson.others.voxels[lesson.others.numbers > 0]
+    labels = rods()[0]
+    wanted = np.setdiff1d(np.flatnonzero(labels == 3), of_maps.voxels)
+    assert np.array_equal(inside, wanted)
+    truth = annotate.make_truth(
+        project, AnnotateConfig(hold_out="none"), [lesson.correction], lambda event: None, None
+    )
+    assert not np.isin(inside, truth.voxels).any()
+    training = lesson.added_to(annotate.split(truth, project)[0])
+    at = np.searchsorted(training.voxels, inside)
+    assert (training.foreground[at] == 1).all()
+    assert (training.particles[at] == -1).all()
+    known = with_particles(training, lesson).particles
+    assert len(np.unique(known[at])) == 1
+    mine = {*np.unique(known[np.searchsorted(training.voxels, lesson.mine.voxels)]).tolist()}
+    assert known[at][0] not in {0, *mine}
+    # nobody is trusted whose score is too high, or where there is no room
+    assert not lesson_of(project, lambda event: None, trust=0.1).trusted
+    assert not lesson_of(project, lambda event: None, trust=0.0).trusted
+
+
+def test_trusted_particles_alone_are_nothing_to_learn(project):
+    scored(project, 0.1)
+    with pytest.raises(SlagsegError, match="nothing to learn"):
+        lesson_of(project, lambda event: None)
+
+
+def test_suspects_of_another_segmentation_tell_nothing(project):
+    scored(project, 0.1)
+    attributes = io.read_zarr_attributes(project.segmentation_path)
+    arrays = {n: project.segmentation_volume(n)[...] for n in ("phases", "particles")}
+    chance = project.segmentation_volume("particle_probability")[...]
+    io.write_zarr_arrays(
+        project.segmentation_path, {**arrays, "particle_probability": chance},
+        (2.0, 2.0, 2.0), {**attributes, "id": "second"},
+    )  # fmt: skip
+    edit(Project(project.folder))
+    assert not lesson_of(Project(project.folder), lambda event: None).trusted
+
+
+def test_of_many_trusted_particles_some_are_taken_evenly(project, monkeypatch):
+    scored(project, 0.1)
+    reader = Proofreader(project)
+    assert trusted_particles(project, reader, 0.2) == [1, 3, 4, 5]
+    sizes = [np.prod([s.stop - s.start for s in reader.box_of(n)]) for n in (1, 3, 4, 5)]
+    monkeypatch.setattr(lesson_module, "MOST_TRUSTED", int(sum(sizes)) // 2 + 1)
+    assert trusted_particles(project, reader, 0.2) == [1, 4]
 
 
 def test_nothing_changes_until_it_is_taken(project):

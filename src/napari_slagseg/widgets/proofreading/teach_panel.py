@@ -188,12 +188,13 @@ class TeachPanel(QWidget):
         if project is not self.session.project:
             return
         errors = lesson.errors
+        others = f", and {lesson.trusted:,} that are most likely right" if lesson.trusted else ""
         self._say_edits()
         self.count.setText(
             f"{self.count.text()} The network had {errors.to_background + errors.to_particle:,} "
             f"voxels wrong: {errors.to_background:,} become background, {errors.to_particle:,} "
             f"particle. It also learns {len(lesson.correction.known):,} voxels in and around your "
-            "particles."
+            f"particles{others}."
         )
 
     # -- training --------------------------------------------------------------------
