@@ -89,6 +89,25 @@ def test_a_join_beside_the_cut_is_seen_too(bricks):
     assert choose_threshold(phases, probability, truth_of(bricks)).threshold == 0.7
 
 
+def test_of_several_truths_each_is_compared_by_itself(bricks):
+    volumes = predicted(bricks, 0.75, 0.67)
+    alone = choose_threshold(*volumes, truth_of(bricks), minimum_voxels=9)
+    # the same particles under other numbers, in another plane
+    others = np.where(bricks > 0, bricks.max() + 1 - bricks, 0).astype(np.int32)
+    both = choose_threshold(
+        *volumes, [truth_of(bricks), truth_of(others, plane=4)], minimum_voxels=9
+    )
+    assert both.threshold == alone.threshold
+    assert both.f1_match == pytest.approx(alone.f1_match)
+    assert max(both.f1_match.values()) == 1.0
+    assert both.n_particles == 2 * alone.n_particles
+    # one that knows too few says nothing
+    one = choose_threshold(*volumes, [truth_of(bricks), truth_of(others, keep=5)], minimum_voxels=9)
+    assert one == alone
+    assert choose_threshold(*volumes, [truth_of(bricks, keep=5)]).threshold == 0.5
+    assert choose_threshold(*volumes, []).threshold == 0.5
+
+
 def test_few_or_no_known_particles_leave_the_usual_threshold(bricks):
     volumes = predicted(bricks, 0.75, 0.67)
     assert choose_threshold(*volumes, None).threshold == 0.5

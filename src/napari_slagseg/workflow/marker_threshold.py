@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from napari_slagseg.data import (
 from napari_slagseg.data.blocks import VolumeLike
 from napari_slagseg.evaluation import score_particles
 from napari_slagseg.segmentation import separate_particles
-from napari_slagseg.workflow.threshold_boxes import MOST_VOXELS, known_boxes
+from napari_slagseg.workflow.threshold_boxes import MOST_VOXELS, KnownBox, known_boxes
 
 USUAL = 0.5
 """K's threshold; also where too few particles are known to choose another."""
@@ -57,7 +58,7 @@ class ThresholdChoice:
 def choose_threshold(
     phases: VolumeLike,
     particle_probability: VolumeLike,
-    truth: GroundTruth | None,
+    truth: GroundTruth | Sequence[GroundTruth] | None,
     *,
     minimum_voxels: int = 100,
     most_voxels: int = MOST_VOXELS,
@@ -80,8 +81,10 @@ def choose_threshold(
     ----------
     phases, particle_probability : VolumeLike of uint8
         (z, y, x), as `segmentation.separate_particles` takes them; read by boxes.
-    truth : GroundTruth or None
-        Give the part that was trained on, so that what is held out remains a check.
+    truth : GroundTruth, sequence of them, or None
+        Give the part that was trained on, so that what is held out remains a check. Of several,
+        each is compared by itself (a particle may be known in each under another number), and
+        their scores count by how many particles they know.
     minimum_voxels : int
     most_voxels : int
         Of all boxes together; a volume of up to as many is taken whole. Memory: about 14
@@ -94,35 +97,66 @@ def choose_threshold(
     ThresholdChoice
         0.5 where fewer than 20 particles are known.
     """
-    if truth is None:
-        return ThresholdChoice()
-    n_particles = len(np.unique(truth.particles[truth.particles > 0]))
-    if n_particles < FEWEST:
-        return ThresholdChoice(n_particles=n_particles)
-    boxes = known_boxes(truth, most_voxels)
-    found: dict[float, list[NDArray[np.int64]]] = {threshold: [] for threshold in TRIED}
-    wanted: list[NDArray[np.int64]] = []
-    total, done = len(TRIED) * sum(box.size for box in boxes), 0
-    for box in boxes:
-        inside = [np.asarray(volume[box.box]) for volume in (phases, particle_probability)]
+    given = [] if truth is None else [truth] if isinstance(truth, GroundTruth) else list(truth)
+    counts = [len(np.unique(one.particles[one.particles > 0])) for one in given]
+    compared = [_Compared() for one, count in zip(given, counts) if count >= FEWEST]
+    if not compared:
+        return ThresholdChoice(n_particles=sum(counts))
+    # a box that several truths share is separated once
+    boxes: dict[tuple[int, ...], list[tuple[_Compared, KnownBox]]] = {}
+    enough = [one for one, count in zip(given, counts) if count >= FEWEST]
+    for into, one in zip(compared, enough):
+        for box in known_boxes(one, most_voxels):
+            ends = tuple(end for side in box.box for end in (side.start, side.stop))
+            boxes.setdefault(ends, []).append((into, box))
+    total, done = len(TRIED) * sum(shared[0][1].size for shared in boxes.values()), 0
+    for shared in boxes.values():
+        where = shared[0][1]
+        inside = [np.asarray(volume[where.box]) for volume in (phases, particle_probability)]
         for threshold in TRIED:
             stop_if_cancelled(cancel)
             progress(ProgressEvent("choosing the marker threshold", done / total))
             separated = separate_particles(
                 *inside, threshold=threshold, minimum_voxels=minimum_voxels, cancel=cancel
             )
-            labels = separated.particles.reshape(-1)[box.voxels].astype(np.int64)
-            here, particles = box.compared(labels)
-            found[threshold].append(_apart(here, found[threshold]))
-            done += box.size
-        wanted.append(_apart(particles, wanted))
+            labels = separated.particles.reshape(-1)
+            for into, box in shared:
+                into.add(threshold, box, labels[box.voxels].astype(np.int64))
+            done += where.size
     tried: dict[float, float] = {}
-    known = np.concatenate(wanted)
+    weights = [max(1, one.n_particles) for one in compared]
     for threshold in TRIED:
-        score = score_particles(np.concatenate(found[threshold]), known)["f1_match"]
-        tried[threshold] = 0.0 if np.isnan(score) else float(score)
+        scores = [one.score(threshold) for one in compared]
+        tried[threshold] = float(np.average(scores, weights=weights))
     best = max(tried, key=lambda t: (tried[t], -abs(t - USUAL)))
-    return ThresholdChoice(best, tried, len(np.unique(known[known > 0])))
+    return ThresholdChoice(best, tried, sum(one.n_particles for one in compared))
+
+
+class _Compared:
+    """Labels at every threshold beside the particles of one truth, box by box."""
+
+    def __init__(self) -> None:
+        self.found: dict[float, list[NDArray[np.int64]]] = {threshold: [] for threshold in TRIED}
+        self.wanted: list[NDArray[np.int64]] = []
+
+    def add(self, threshold: float, box: KnownBox, labels: NDArray[np.int64]) -> None:
+        """Note what was found at a threshold, at the known voxels of a box."""
+        here, particles = box.compared(labels)
+        self.found[threshold].append(_apart(here, self.found[threshold]))
+        if threshold == TRIED[0]:
+            self.wanted.append(_apart(particles, self.wanted))
+
+    @property
+    def n_particles(self) -> int:
+        """Particles that are known."""
+        known = np.concatenate(self.wanted)
+        return len(np.unique(known[known > 0]))
+
+    def score(self, threshold: float) -> float:
+        """F1_match at a threshold."""
+        found = np.concatenate(self.found[threshold])
+        score = score_particles(found, np.concatenate(self.wanted))["f1_match"]
+        return 0.0 if np.isnan(score) else float(score)
 
 
 def _apart(labels: NDArray[np.int64], before: list[NDArray[np.int64]]) -> NDArray[np.int64]:

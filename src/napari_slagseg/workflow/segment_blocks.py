@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -116,7 +116,7 @@ def segment_to(
     *,
     depends_on: Mapping[str, Any],
     attributes: Callable[[Segmented], Mapping[str, Any]],
-    truth: GroundTruth | None = None,
+    truth: GroundTruth | Sequence[GroundTruth] | None = None,
     resources: Resources | None = None,
     progress: Progress,
     cancel: CancelToken | None,
@@ -138,7 +138,7 @@ def segment_to(
         Fingerprints of the CT and the networks.
     attributes : callable
         JSON values for the store.
-    truth : GroundTruth or None
+    truth : GroundTruth, sequence of them, or None
         To choose the marker threshold by, where the configuration gives none.
     resources : Resources or None
     progress, cancel

@@ -36,7 +36,7 @@ from napari_slagseg.workflow.configs import (
     TeachConfig,
     TrainConfig,
 )
-from napari_slagseg.workflow.lesson import Lesson, lesson_of, with_particles
+from napari_slagseg.workflow.lesson import Lesson, lesson_of, particles_in_space
 from napari_slagseg.workflow.marker_threshold import note_threshold
 from napari_slagseg.workflow.proofreading.proposal_words import worse
 from napari_slagseg.workflow.segment_blocks import Segmented, segment_to
@@ -121,7 +121,7 @@ def run(
     clock = time.perf_counter()
     _train(project, config, settings, initial, training, validation, lesson, inputs, progress,
            cancel)  # fmt: skip
-    chosen_by = with_particles(training, lesson)
+    chosen_by = (of_user, particles_in_space(training, lesson))
     note = _segment(project, of_segmenting, chosen_by, key, resources, progress, cancel)
     rules = CarryingRules(rim=config.rim, trim=config.trim)
     carried = lay_edits_on_proposal(project, rules, part_of(progress, SEGMENTED, CARRIED), cancel)
@@ -295,7 +295,7 @@ def _train(
 def _segment(
     project: Project,
     config: SegmentConfig,
-    training: GroundTruth,
+    truths: tuple[GroundTruth, ...],
     key: str,
     resources: Resources | None,
     progress: Progress,
@@ -338,7 +338,7 @@ def _segment(
             "taught": key,
             "note": note(found),
         },
-        truth=training,
+        truth=truths,
         resources=resources,
         progress=part_of(progress, LEARNT, SEGMENTED),
         cancel=cancel,

@@ -25,7 +25,7 @@ from napari_slagseg.project import proposal as proposal_module
 from napari_slagseg.workflow import STEPS, TeachConfig, annotate, make_config, run_step, states
 from napari_slagseg.workflow import lesson as lesson_module
 from napari_slagseg.workflow.configs import AnnotateConfig
-from napari_slagseg.workflow.lesson import lesson_of, trusted_particles, with_particles
+from napari_slagseg.workflow.lesson import lesson_of, particles_in_space, trusted_particles
 from napari_slagseg.workflow.proofreading import Proofreader
 from napari_slagseg.workflow.proofreading.proposal_words import VERSIONS, worse
 from napari_slagseg.workflow.proofreading.proposing import (
@@ -218,10 +218,15 @@ def test_particles_that_nobody_doubts_are_learnt_from_but_not_kept(project):
     at = np.searchsorted(training.voxels, inside)
     assert (training.foreground[at] == 1).all()
     assert (training.particles[at] == -1).all()
-    known = with_particles(training, lesson).particles
-    assert len(np.unique(known[at])) == 1
-    mine = {*np.unique(known[np.searchsorted(training.voxels, lesson.mine.voxels)]).tolist()}
-    assert known[at][0] not in {0, *mine}
+    in_space = particles_in_space(training, lesson)
+    now = np.zeros(SHAPE, np.int64)
+    now.reshape(-1)[in_space.voxels] = in_space.particles
+    present = np.asarray(Proofreader(project).particles)
+    known = np.zeros(SHAPE, bool)
+    known.reshape(-1)[in_space.voxels] = True
+    assert np.array_equal(now[known], present[known])
+    assert not np.isin(in_space.voxels, of_maps.voxels).any()
+    assert {1, 3, 4} <= set(now[known].tolist())
     # nobody is trusted whose score is too high, or where there is no room
     assert not lesson_of(project, lambda event: None, trust=0.1).trusted
     assert not lesson_of(project, lambda event: None, trust=0.0).trusted
