@@ -173,7 +173,8 @@ def trusted_particles(project: Project, reader: Proofreader, trust: float) -> li
     if tables.features()[1].segmentation != project.segmentation_id():
         return []
     queue = tables.queue()
-    doubted = queue[queue["score"] >= trust]
+    # of what was missed the partner is a voxel, no particle
+    doubted = queue[(queue["score"] >= trust) & (queue["kind"] != "missed")]
     labels, boxes = reader.boxes.arrays()
     out = np.concatenate([doubted["label"], doubted["partner"], sorted(reader.kept())])
     free = ~np.isin(labels, out)

@@ -253,6 +253,11 @@ def test_suspects_of_another_segmentation_tell_nothing(project):
 
 def test_of_many_trusted_particles_some_are_taken_evenly(project, monkeypatch):
     scored(project, 0.1)
+    path = SuspectTables.of(project).queue_path
+    queue = SuspectTables.of(project).queue()
+    # of a missed particle the partner is its first voxel
+    missed = queue.iloc[:1].assign(label=0, partner=3, kind="missed", score=0.9)
+    io.write_frame(path, pd.concat([queue, missed], ignore_index=True))
     reader = Proofreader(project)
     assert trusted_particles(project, reader, 0.2) == [1, 3, 4, 5]
     sizes = [np.prod([s.stop - s.start for s in reader.box_of(n)]) for n in (1, 3, 4, 5)]
