@@ -107,8 +107,7 @@ class Following(QObject):
         if self._live is None or not any(a.deltas for a in outcome.actions):
             return
         self.begun.emit()
-        live, turn = self._live, self._turn
-        self.latest.ask(f"edit {outcome.actions[0].id}", lambda: (turn, live, live.follow(outcome)))
+        self._catch_up()  # the table has heard of the edit itself
         self._cancel.set()
         self._rest.start()
 
