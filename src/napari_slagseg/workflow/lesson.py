@@ -170,7 +170,7 @@ def trusted_particles(project: Project, reader: Proofreader, trust: float) -> li
     tables = SuspectTables.of(project)
     if trust <= 0 or not tables.folder.exists():
         return []
-    if tables.features()[1].segmentation != project.segmentation_id():
+    if tables.made_from().segmentation != project.segmentation_id():
         return []
     queue = tables.queue()
     # of what was missed the partner is a voxel, no particle

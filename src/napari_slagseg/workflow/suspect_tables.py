@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -111,22 +112,44 @@ class SuspectTables:
         SlagsegError
             If a file is missing or damaged.
         """
-        recover_folder(self.folder)
-        path = self.folder / "population.json"
-        if not path.exists():
-            raise self._not_yet()
-        facts = io.read_json(path, "what the suspects were made from")
+        facts, made_from = self._facts()
         try:
-            if facts["format"] != FORMAT:
-                raise ValueError(f"format {facts['format']}")
             population = Population.from_json(facts["population"])
-            made_from = MadeFrom(str(facts["segmentation"]), str(facts["edits"]))
             particles = self._frame("particles").set_index("label")
             pairs = self._frame("pairs")
             missed = self._frame("missed") if facts["missed"] else None
         except (KeyError, TypeError, ValueError) as error:
-            raise SlagsegError(f"{path} cannot be used ({error}). {_AGAIN}") from error
+            raise self._unusable(error) from error
         return SuspectFeatures(particles, pairs, population, missed), made_from
+
+    def made_from(self) -> MadeFrom:
+        """What the queue was made from, without reading the features.
+
+        Raises
+        ------
+        SlagsegError
+            If the file is missing or damaged.
+        """
+        return self._facts()[1]
+
+    @property
+    def _facts_path(self) -> Path:
+        return self.folder / "population.json"
+
+    def _facts(self) -> tuple[dict[str, Any], MadeFrom]:
+        recover_folder(self.folder)
+        if not self._facts_path.exists():
+            raise self._not_yet()
+        facts = io.read_json(self._facts_path, "what the suspects were made from")
+        try:
+            if facts["format"] != FORMAT:
+                raise ValueError(f"format {facts['format']}")
+            return facts, MadeFrom(str(facts["segmentation"]), str(facts["edits"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: Exception) -> SlagsegError:
+        return SlagsegError(f"{self._facts_path} cannot be used ({error}). {_AGAIN}")
 
     def _not_yet(self) -> SlagsegError:
         return SlagsegError(
