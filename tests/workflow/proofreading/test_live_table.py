@@ -6,6 +6,7 @@ import threading
 import numpy as np
 import pandas as pd
 import pytest
+from tests.workflow.proofreading.at_once import failures_beside
 from tests.workflow.proofreading.specimens import arrays
 from tests.workflow.proofreading.test_edits import stroke
 
@@ -165,16 +166,6 @@ def test_tables_that_cannot_be_followed(project, reader, measured):
 def test_rows_are_described_while_edits_go_on(reader, live):
     """The window asks for particles, the table is brought up to date, and edits go on."""
     reader.prepare()
-    stop = threading.Event()
-    failed = []
-
-    def always(call):
-        while not stop.is_set():
-            try:
-                call()
-            except Exception as error:  # noqa: BLE001 - looked at in the end
-                failed.append(error)
-                return
 
     def look():
         for label in reader.boxes.arrays()[0].tolist():
@@ -182,18 +173,7 @@ def test_rows_are_described_while_edits_go_on(reader, live):
                 reader.box_of(label)
         reader.label_at((15, 5, 5))
 
-    threads = [threading.Thread(target=always, args=(call,)) for call in (live.catch_up, look)]
-    for thread in threads:
-        thread.start()
-    for edit in [*EDITS.values(), *EDITS.values()]:
-        with contextlib.suppress(SlagsegError):
-            edit(reader)
-        if len(reader.history.done) % 3 == 0:
-            reader.undo()
-    stop.set()
-    for thread in threads:
-        thread.join()
-    assert not failed
+    assert not failures_beside(reader, [*EDITS.values(), *EDITS.values()], live.catch_up, look)
     check_equal(live.catch_up(), fresh(reader, live.table))
 
 

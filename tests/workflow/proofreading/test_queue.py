@@ -1,11 +1,9 @@
 """Working through the suspects: verdicts, edits, undo, and going on another day."""
 
-import contextlib
-import threading
-
 import numpy as np
 import pandas as pd
 import pytest
+from tests.workflow.proofreading.at_once import failures_beside
 from tests.workflow.proofreading.test_live_table import EDITS
 
 from napari_slagseg.data import SlagsegError
@@ -233,34 +231,13 @@ def test_found_again_after_edits_nothing_is_fixed(queue, project, reader):
 
 def test_rows_are_scored_while_edits_go_on(queue, project, reader):
     """The window scores and reads the queue, each in a thread, while edits are made."""
-    stop = threading.Event()
-    failed = []
-
-    def always(call):
-        while not stop.is_set():
-            try:
-                call()
-            except Exception as error:  # noqa: BLE001 - looked at in the end
-                failed.append(error)
-                return
 
     def look():
         for suspect in queue.rows().itertuples():
             queue.find(suspect.label)
         queue.counts()
 
-    threads = [threading.Thread(target=always, args=(call,)) for call in (queue.catch_up, look)]
-    for thread in threads:
-        thread.start()
-    for edit in EDITS.values():
-        with contextlib.suppress(SlagsegError):
-            edit(reader)
-        if len(reader.history.done) % 3 == 0:
-            reader.undo()
-    stop.set()
-    for thread in threads:
-        thread.join()
-    assert not failed
+    assert not failures_beside(reader, EDITS.values(), queue.catch_up, look)
     queue.catch_up()
     rows, found = queue.rows(), as_found_now(project)
     # one that was missed keeps its place in the queue, a particle's place may change
