@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_slagseg.data import Box, SlagsegError
+from napari_slagseg.data import Box
 from napari_slagseg.data.box_around import box_around
 from napari_slagseg.widgets import layers
 from napari_slagseg.widgets.proofreading.regions_to_paint import add_region, region_looked_at
@@ -81,10 +81,7 @@ class Brush(QObject):
         SlagsegError
             If nothing can be edited now.
         """
-        desk, project = self.desk, self.desk.session.project
-        if desk.refusal:
-            raise SlagsegError(desk.refusal)
-        assert project is not None
+        desk, project = self.desk, self.desk.editable_project()
         assert desk.proofreader is not None
         self.close()
         self.array = array

@@ -207,6 +207,20 @@ class Desk(QObject):
             return "The particles cannot be corrected: they could not be opened."
         return ""
 
+    def editable_project(self) -> Project:
+        """The open project, whose particles can be edited now.
+
+        Raises
+        ------
+        SlagsegError
+            The `refusal`.
+        """
+        project = self.session.project
+        if self.refusal:
+            raise SlagsegError(self.refusal)
+        assert project is not None
+        return project
+
     def do(self, name: str, edit: Edit) -> bool:
         """Do an edit after those that were asked for before.
 

@@ -58,10 +58,7 @@ class Mask(QObject):
         SlagsegError
             If nothing can be edited now.
         """
-        desk, project = self.desk, self.desk.session.project
-        if desk.refusal:
-            raise SlagsegError(desk.refusal)
-        assert project is not None
+        desk, project = self.desk, self.desk.editable_project()
         self.close()
         self.tool, self.box = tool, region_looked_at(desk)
         clear = (0, 0, 0, 0)
